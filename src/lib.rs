@@ -1,0 +1,4 @@
+//! Outlook / Microsoft 365 contacts as a directory of vCard files.
+
+pub mod cli;
+pub mod model;

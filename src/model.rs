@@ -1,0 +1,9 @@
+//! Plain types shared by every layer: contacts, folders, ids. No I/O, no wire shapes.
+
+mod contact;
+mod folder;
+mod ids;
+
+pub use contact::{Address, Contact, Email, Field, Kind, Patch, Value};
+pub use folder::Folder;
+pub use ids::{ChangeKey, ClientId, ContactId, DeltaLink, FolderId, Ino, ResidueText};
