@@ -1,0 +1,379 @@
+//! The durable truth of one account and mailbox: folders, contacts, names, inodes, bytes and the outbox.
+//!
+//! Every change of state, by a local program or by the service, is one [`Tx`]: a database transaction that
+//! also records [`Event`]s. The events are handed to the listener after the commit and before the next
+//! transaction begins, so that a mirror in memory (the tree) sees every change once and in order.
+//! Lock order: the writer lock here, then whatever the listener locks.
+//!
+//! This module is the only user of the database. It knows nothing of FUSE or HTTP.
+
+mod apply;
+mod blobs;
+mod contacts;
+mod folders;
+mod inodes;
+mod outbox;
+mod reject;
+mod schema;
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+pub use apply::{Seen, ServerContact};
+pub use blobs::Blobs;
+pub use contacts::{ContactRow, RowId};
+pub use folders::{FolderRow, FolderRowId};
+pub use inodes::{Attr, InodeKind, InodeRow};
+pub use outbox::{Op, Job, Seq, Unlinked};
+pub use reject::Problem;
+
+use crate::model::{Ino, Stamp};
+use crate::vcard::Style;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process holds this account's store.
+    #[error("the mailbox is already mounted by another process (lock {0})")]
+    Locked(PathBuf),
+    /// The database was written by a later version of the program.
+    #[error("the store is of a newer version ({found}, this program knows {known})")]
+    Newer {
+        /// Version found in the file.
+        found: usize,
+        /// Latest version this program knows.
+        known: usize,
+    },
+    /// The store belongs to another mailbox.
+    #[error("the store in this state directory belongs to {0}")]
+    OtherMailbox(String),
+    /// SQLite failed; a full disk is among the reasons.
+    #[error("store: {0}")]
+    Sql(#[from] rusqlite::Error),
+    /// The local disk failed.
+    #[error("store: {0}")]
+    Io(#[from] io::Error),
+    /// A row does not make sense.
+    #[error("store: {0}")]
+    Corrupt(String),
+}
+
+impl Error {
+    /// Whether the local disk is full (behaviour 7.6).
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sql(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Io(error) => error.kind() == io::ErrorKind::StorageFull,
+            Self::Locked(_) | Self::Newer { .. } | Self::OtherMailbox(_) | Self::Corrupt(_) => false,
+        }
+    }
+}
+
+/// The result of most store calls.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One thing that changed, for mirrors of the store.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// An inode is new or has other attributes.
+    Inode(InodeRow),
+    /// A name now stands for an inode, replacing whatever it stood for.
+    Linked {
+        /// The directory.
+        dir: Ino,
+        /// The name in it.
+        name: String,
+        /// What it stands for.
+        ino: Ino,
+    },
+    /// A name is gone.
+    Unlinked {
+        /// The directory.
+        dir: Ino,
+        /// The name that was in it.
+        name: String,
+    },
+    /// An inode has no name any more. When the service replaced it, `replaced` holds.
+    Dropped {
+        /// The inode.
+        ino: Ino,
+        /// Whether a change made elsewhere put another inode in its place (behaviour 2.3).
+        replaced: bool,
+    },
+    /// A folder's first full load is complete.
+    Loaded(Ino),
+}
+
+/// An event and whether the kernel has to be told: it knows what its own requests did.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// What changed.
+    pub event: Event,
+    /// Whether the change came from elsewhere than the request being answered.
+    pub foreign: bool,
+}
+
+/// A mirror of the store.
+pub trait Events: Send + Sync {
+    /// Called after each commit, in order, under the store's writer lock: must not call the store.
+    fn on_commit(&self, notices: Vec<Notice>);
+}
+
+/// Whoever sends the outbox.
+pub trait Wake: Send + Sync {
+    /// There may be something to send.
+    fn wake(&self);
+}
+
+/// The store; share it by `Arc`.
+pub struct Store {
+    /// The one writer; taken before any lock of a listener.
+    writer: Mutex<Connection>,
+    /// For reads beside a running write.
+    reader: Mutex<Connection>,
+    blobs: Blobs,
+    style: Style,
+    path: PathBuf,
+    events: OnceLock<Arc<dyn Events>>,
+    wake: OnceLock<Arc<dyn Wake>>,
+    _lock: File,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens or makes the store in `dir` (mode 0700) for one mailbox and locks it for this process.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another process has it, [`Error::Newer`], [`Error::OtherMailbox`], or a failure of the disk.
+    pub fn open(dir: &Path, mailbox: &str, style: Style) -> Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let lock = lock(&dir.join("lock"))?;
+        let path = dir.join("store.db");
+        drop(OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?);
+        let mut writer = connect(&path)?;
+        schema::migrate(&mut writer)?;
+        claim(&writer, mailbox)?;
+        let store = Self {
+            reader: Mutex::new(connect(&path)?),
+            writer: Mutex::new(writer),
+            blobs: Blobs::open(&dir.join("scratch"))?,
+            style,
+            path,
+            events: OnceLock::new(),
+            wake: OnceLock::new(),
+            _lock: lock,
+        };
+        store.recover()?;
+        Ok(store)
+    }
+
+    /// Names the mirror; only the first call counts.
+    pub fn set_events(&self, events: Arc<dyn Events>) {
+        let _already = self.events.set(events);
+    }
+
+    /// Names the sender of the outbox; only the first call counts.
+    pub fn set_wake(&self, wake: Arc<dyn Wake>) {
+        let _already = self.wake.set(wake);
+    }
+
+    /// Tells the sender that there may be something to send.
+    pub fn wake(&self) {
+        if let Some(wake) = self.wake.get() {
+            wake.wake();
+        }
+    }
+
+    /// The backing files.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// How cards are rendered on this mount.
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    /// Runs one change of state: all of it is committed, or nothing.
+    ///
+    /// # Errors
+    /// What `change` returns, or a failure of the database; nothing has changed then.
+    pub fn write<T, E: From<Error>>(&self, change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut writer = self.writer();
+        let sql = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
+        let mut tx = Tx {
+            sql,
+            blobs: &self.blobs,
+            style: self.style,
+            now: Stamp::now(),
+            foreign: false,
+            notices: Vec::new(),
+            garbage: Vec::new(),
+            wakes: false,
+        };
+        let done = change(&mut tx)?;
+        let Tx { sql, notices, garbage, wakes, .. } = tx;
+        sql.commit().map_err(Error::from)?;
+        for ino in garbage {
+            self.blobs.remove(ino);
+        }
+        if let Some(events) = self.events.get()
+            && !notices.is_empty()
+        {
+            events.on_commit(notices);
+        }
+        drop(writer);
+        if wakes {
+            self.wake();
+        }
+        Ok(done)
+    }
+
+    /// Runs a read over the last committed state.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        look(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes everything committed so far survive a power cut, as `fsync` promises (behaviour P1).
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync_durable(&self) -> Result<()> {
+        let writer = self.writer();
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        let synced = writer.execute(
+            "INSERT INTO meta VALUES('barrier', 1) ON CONFLICT(key) DO UPDATE SET value = value + 1",
+            [],
+        );
+        writer.pragma_update(None, "synchronous", "NORMAL")?;
+        synced?;
+        Ok(())
+    }
+
+    /// Moves the write-ahead log into the database file; slow (it syncs), so never called under a kernel request.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn checkpoint(&self) -> Result<()> {
+        let sql = connect(&self.path)?;
+        sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Drops what a crash left without an owner, and forgets that requests were under way.
+    fn recover(&self) -> Result<()> {
+        let writer = self.writer();
+        writer.execute("UPDATE outbox SET sending = 0, unsure = 1 WHERE sending = 1", [])?;
+        writer.execute(
+            "DELETE FROM text WHERE ino NOT IN (SELECT ino FROM inode)
+             AND ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)",
+            [],
+        )?;
+        let mut wanted = writer.prepare("SELECT 1 FROM inode WHERE ino = ?1 AND (kind = 3 OR dirty)")?;
+        self.blobs.retain(|ino| wanted.exists([ino.0]).unwrap_or(true))?;
+        Ok(())
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One change of state under way. Its methods are spread over the files of this module by what they touch.
+pub struct Tx<'a> {
+    sql: Transaction<'a>,
+    blobs: &'a Blobs,
+    style: Style,
+    now: Stamp,
+    foreign: bool,
+    notices: Vec<Notice>,
+    garbage: Vec<Ino>,
+    wakes: bool,
+}
+
+impl Tx<'_> {
+    /// The time of this change.
+    #[must_use]
+    pub fn now(&self) -> Stamp {
+        self.now
+    }
+
+    /// The backing files.
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        self.blobs
+    }
+
+    /// Runs a part of the change whose results the kernel does not expect and must be told.
+    ///
+    /// # Errors
+    /// What `part` returns.
+    pub fn foreign<T, E>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let before = std::mem::replace(&mut self.foreign, true);
+        let done = part(self);
+        self.foreign = before;
+        done
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.notices.push(Notice { event, foreign: self.foreign });
+    }
+
+    /// Takes the next number of a persistent counter.
+    fn next(&self, counter: &str, first: u64) -> Result<u64> {
+        let next = self
+            .sql
+            .prepare_cached(
+                "INSERT INTO meta VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = value + 1 RETURNING value",
+            )?
+            .query_row((counter, first), |row| row.get(0))?;
+        Ok(next)
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let sql = Connection::open(path)?;
+    sql.busy_timeout(Duration::from_secs(30))?;
+    sql.pragma_update(None, "journal_mode", "WAL")?;
+    sql.pragma_update(None, "synchronous", "NORMAL")?;
+    // A checkpoint syncs the disk: it is done beside the kernel's requests, by `Store::checkpoint`.
+    sql.pragma_update(None, "wal_autocheckpoint", 0)?;
+    sql.set_prepared_statement_cache_capacity(128);
+    Ok(sql)
+}
+
+/// Binds a new store to its mailbox, and refuses one that belongs to another.
+fn claim(sql: &Connection, mailbox: &str) -> Result<()> {
+    let owner: Option<String> =
+        sql.query_row("SELECT value FROM meta WHERE key = 'mailbox'", [], |row| row.get(0)).optional()?;
+    match owner {
+        Some(owner) if owner != mailbox => Err(Error::OtherMailbox(owner)),
+        Some(_) => Ok(()),
+        None => {
+            sql.execute("INSERT INTO meta VALUES('mailbox', ?1)", [mailbox])?;
+            Ok(())
+        }
+    }
+}
+
+/// Takes the lock that keeps a second process out; released by the kernel when the process ends.
+fn lock(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked(path.to_owned())),
+        Err(errno) => Err(io::Error::from(errno).into()),
+    }
+}

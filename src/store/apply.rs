@@ -1,0 +1,323 @@
+//! Changes made elsewhere, applied to contacts and the files that show them.
+//!
+//! Applying is idempotent and order does not matter, because delta replays, repeats and reorders (graph-facts 3.2).
+
+use super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Result, RowId, Tx};
+use crate::model::{ChangeKey, ClientId, Contact, ContactId, Ino, ResidueText, Stamp};
+use crate::names;
+use crate::vcard::{self, Card};
+
+/// How many superseded versions of ours are remembered per contact.
+const OLD_KEYS: usize = 4;
+
+/// A contact as the service has it.
+#[derive(Clone, Debug)]
+pub struct ServerContact {
+    /// Its id.
+    pub id: ContactId,
+    /// Its version.
+    pub change_key: ChangeKey,
+    /// When it was made.
+    pub created: Option<Stamp>,
+    /// When it was last changed.
+    pub modified: Option<Stamp>,
+    /// What it says.
+    pub contact: Contact,
+    /// Its residue; `None` when this reply did not tell.
+    pub residue: Option<ResidueText>,
+    /// The private id of the create or move that made it; `None` when this reply did not tell.
+    pub client: Option<ClientId>,
+}
+
+/// What a version heard of in a listing or delta means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing new: the version we have, or one that our own write replaced.
+    Known,
+    /// A version that has to be read.
+    News,
+}
+
+impl Tx<'_> {
+    /// Whether a version heard of is news; marks the contact as seen.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn hear(&mut self, folder: FolderRowId, id: &ContactId, key: &ChangeKey) -> Result<Seen> {
+        let Some(row) = self.contact_by_graph(id)? else { return Ok(Seen::News) };
+        let known = row.change_key.as_ref() == Some(key) || row.old_keys.split(' ').any(|old| old == key.as_str());
+        if known && row.folder == folder {
+            self.mark_seen(row.id)?;
+            return Ok(Seen::Known);
+        }
+        // A contact we have just moved away may still be replayed by its old folder.
+        Ok(if known && self.last_job(row.id)?.is_some() { Seen::Known } else { Seen::News })
+    }
+
+    /// Takes in a contact as the service has it.
+    ///
+    /// # Errors
+    /// When the database or the local disk fails.
+    pub fn apply(&mut self, folder: FolderRowId, theirs: &ServerContact) -> Result<()> {
+        if let Some(row) = self.contact_by_graph(&theirs.id)? {
+            return self.apply_known(&row, folder, theirs);
+        }
+        if let Some(job) = theirs.client.as_ref().map(|client| self.job_by_client(client)).transpose()?.flatten() {
+            // Our own create or move, heard of before (or instead of) its reply.
+            return match job.op {
+                Op::Move => self.set_moved(job.seq, &theirs.id),
+                _ => self.born(job.seq, theirs),
+            };
+        }
+        self.sql
+            .prepare_cached("INSERT INTO contact(graph, folder, created, seen) VALUES(?1, ?2, ?3, 0)")?
+            .execute((theirs.id.as_str(), folder.0, theirs.created.unwrap_or(self.now).0))?;
+        let id = RowId(self.sql.last_insert_rowid());
+        self.set_wire(id, theirs)?;
+        self.mark_seen(id)?;
+        let loaded = self.folder(folder)?.is_some_and(|folder| folder.loaded);
+        if loaded { self.show(id, theirs.modified) } else { Ok(()) }
+    }
+
+    fn apply_known(&mut self, row: &ContactRow, folder: FolderRowId, theirs: &ServerContact) -> Result<()> {
+        let queued = self.last_job(row.id)?.is_some();
+        self.set_wire(row.id, theirs)?;
+        if row.folder != folder && !queued {
+            self.set_contact_folder(row.id, folder)?;
+        }
+        self.mark_seen(row.id)?;
+        let Some(new) = self.contact(row.id)? else { return Ok(()) };
+        if queued || new.ino.is_none() {
+            return Ok(());
+        }
+        self.reshow(row, &new, theirs.modified)
+    }
+
+    /// Lets the file follow a change made elsewhere: bytes if the meaning changed, name if displayName did,
+    /// directory if the contact was moved. Bytes that still mean the same stay the user's (behaviour P2).
+    fn reshow(&mut self, old: &ContactRow, new: &ContactRow, modified: Option<Stamp>) -> Result<()> {
+        let (Some(ino), Some(card)) = (new.ino, &new.card) else { return Ok(()) };
+        let dirty = self.inode(ino)?.is_some_and(|row| row.dirty);
+        if old.card.as_ref() != Some(card) && !dirty {
+            let bytes = vcard::render(card, new.graph.as_ref(), self.style);
+            let mtime = self.moved_on(ino, modified)?;
+            self.replace_inode(new, ino, &bytes, mtime)?;
+        }
+        let renamed = old.card.as_ref().is_some_and(|old| natural_name(old) != natural_name(card));
+        if renamed || old.folder != new.folder {
+            self.rename_file(new, card)?;
+        }
+        Ok(())
+    }
+
+    /// The later of the present mtime and a change made elsewhere (behaviour 1.7).
+    fn moved_on(&self, ino: Ino, modified: Option<Stamp>) -> Result<Stamp> {
+        let before = self.inode(ino)?.map_or(Stamp::default(), |row| row.attr.mtime);
+        let now = modified.unwrap_or(self.now);
+        // The service counts whole seconds: a second change within one must still be seen by make, rsync and vim.
+        Ok(if now > before { now } else { self.now.max(Stamp(before.0 + 1)) })
+    }
+
+    fn rename_file(&mut self, contact: &ContactRow, card: &Card) -> Result<()> {
+        let (Some(folder), Some(current)) = (self.folder(contact.folder)?, self.contact(contact.id)?) else {
+            return Ok(());
+        };
+        let Some(ino) = current.ino else { return Ok(()) };
+        for (dir, name) in self.names(ino)? {
+            if self.is_card_entry(dir, &name)? {
+                self.unlink(dir, &name)?;
+            }
+        }
+        let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
+        self.link(folder.ino, &name, ino)
+    }
+
+    /// Gives a contact its file.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn show(&mut self, id: RowId, modified: Option<Stamp>) -> Result<()> {
+        let Some(contact) = self.contact(id)? else { return Ok(()) };
+        let (Some(card), Some(folder)) = (&contact.card, self.folder(contact.folder)?) else { return Ok(()) };
+        let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+        let mtime = modified.unwrap_or(contact.created);
+        let attr = Attr { mode: 0o600, size: bytes.len() as u64, mtime, ctime: mtime };
+        let ino = self.new_inode(InodeKind::Card(Some(id)), attr)?;
+        self.put_text(ino, &bytes)?;
+        let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
+        self.link(folder.ino, &name, ino)?;
+        self.set_contact_ino(id, Some(ino))
+    }
+
+    /// The contact's name, told apart from those already there (behaviour 1.3, 1.4, 1.6).
+    fn free_name(&self, folder: &FolderRow, id: Option<&ContactId>, card: &Card) -> Result<String> {
+        let mut name = natural_name(card);
+        while self.entry(folder.ino, &name)?.is_some() {
+            name = match id {
+                Some(id) => names::disambiguated(&name, id),
+                None => names::disambiguated(&name, &ContactId::new(uuid::Uuid::new_v4().to_string())),
+            };
+        }
+        Ok(name)
+    }
+
+    /// The service says that a contact is gone from a folder.
+    ///
+    /// An edit that waits wins over a deletion made elsewhere: the contact is made again (behaviour 6.4).
+    ///
+    /// # Errors
+    /// When the database or the local disk fails.
+    pub fn vanish(&mut self, folder: FolderRowId, id: &ContactId) -> Result<()> {
+        let Some(contact) = self.contact_by_graph(id)? else { return Ok(()) };
+        if contact.folder != folder {
+            return Ok(()); // Moved: its new folder shows it.
+        }
+        match self.last_job(contact.id)? {
+            Some(job) if job.op == Op::Delete => {
+                self.drop_jobs(contact.id)?;
+                self.remove_contact(contact.id)
+            }
+            Some(job) => self.make_again(&contact, job.ours),
+            None => self.remove_file(&contact),
+        }
+    }
+
+    /// Lets a contact be made anew with what its file says.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn make_again(&mut self, contact: &ContactRow, ours: Option<Card>) -> Result<()> {
+        let Some(ours) = ours.or_else(|| contact.card.clone()) else { return Ok(()) };
+        self.drop_jobs(contact.id)?;
+        self.sql
+            .prepare_cached("UPDATE contact SET graph = NULL, change_key = NULL, wire = NULL, residue = NULL WHERE id = ?1")?
+            .execute([contact.id.0])?;
+        self.queue_create(contact.id, &ours)?;
+        Ok(())
+    }
+
+    /// Removes a contact and its file; a half-written text in it stays as a draft.
+    fn remove_file(&mut self, contact: &ContactRow) -> Result<()> {
+        if let Some(ino) = contact.ino
+            && let Some(mut row) = self.inode(ino)?
+        {
+            if row.dirty {
+                row.kind = InodeKind::Card(None);
+                self.put_inode(row)?;
+            } else {
+                for (dir, name) in self.names(ino)? {
+                    if self.is_card_entry(dir, &name)? {
+                        self.unlink(dir, &name)?;
+                    }
+                }
+                self.orphan(ino, true)?;
+            }
+        }
+        self.remove_contact(contact.id)
+    }
+
+    /// A create has succeeded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn born(&mut self, seq: super::Seq, theirs: &ServerContact) -> Result<()> {
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else { return Ok(()) };
+        self.sql
+            .prepare_cached("UPDATE contact SET graph = ?2, created = ?3 WHERE id = ?1")?
+            .execute((contact.0, theirs.id.as_str(), theirs.created.unwrap_or(self.now).0))?;
+        self.taken(seq, theirs)
+    }
+
+    /// A create or update has succeeded and this is the reply: the new base (behaviour 3.8).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn taken(&mut self, seq: super::Seq, theirs: &ServerContact) -> Result<()> {
+        let Some(job) = self.job(seq)? else { return Ok(()) };
+        let Some(row) = job.contact.map(|id| self.contact(id)).transpose()?.flatten() else { return Ok(()) };
+        let residue = theirs.residue.clone().or_else(|| job.ours.as_ref().map(|ours| self.sent_residue(ours, job.op)));
+        self.set_wire(row.id, &ServerContact { residue, ..theirs.clone() })?;
+        self.remember_key(&row, &job, &theirs.change_key)?;
+        self.mark_seen(row.id)?;
+        self.finish(seq)?;
+        self.clear_problem(row.id)?;
+        let Some(new) = self.contact(row.id)? else { return Ok(()) };
+        let settled = self.last_job(row.id)?.is_none();
+        if settled && new.card != job.ours {
+            // The service made something else of it: the file says so.
+            self.foreign(|tx| tx.reshow(&ContactRow { card: job.ours.clone(), ..new.clone() }, &new, theirs.modified))?;
+        }
+        Ok(())
+    }
+
+    fn sent_residue(&self, ours: &Card, op: Op) -> ResidueText {
+        if op == Op::Create { ours.for_create().1 } else { ours.residue.encode() }
+    }
+
+    /// A version that our own write replaced may still be shown by a lagging delta: it must not count as news.
+    fn remember_key(&mut self, row: &ContactRow, job: &super::Job, new: &ChangeKey) -> Result<()> {
+        let mut old: Vec<&str> = row.old_keys.split(' ').filter(|key| !key.is_empty()).collect();
+        for key in [row.change_key.as_ref(), job.base_key.as_ref()].into_iter().flatten() {
+            if key != new && !old.contains(&key.as_str()) {
+                old.push(key.as_str());
+            }
+        }
+        let keep = old.len().saturating_sub(OLD_KEYS);
+        let old = old.split_off(keep).join(" ");
+        self.sql.prepare_cached("UPDATE contact SET old_keys = ?2 WHERE id = ?1")?.execute((row.id.0, old))?;
+        Ok(())
+    }
+
+    fn set_wire(&mut self, id: RowId, theirs: &ServerContact) -> Result<()> {
+        let wire = serde_json::to_string(&theirs.contact).map_err(|error| super::Error::Corrupt(error.to_string()))?;
+        self.sql
+            .prepare_cached("UPDATE contact SET change_key = ?2, wire = ?3, residue = coalesce(?4, residue) WHERE id = ?1")?
+            .execute((
+                id.0,
+                theirs.change_key.as_str(),
+                wire,
+                theirs.residue.as_ref().map(ResidueText::as_str),
+            ))?;
+        Ok(())
+    }
+
+    /// A deletion has succeeded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn buried(&mut self, contact: RowId) -> Result<()> {
+        self.drop_jobs(contact)?;
+        self.remove_contact(contact)
+    }
+
+    /// A contact whose deletion was refused by a change made elsewhere comes back (behaviour 6.4).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn revive(&mut self, contact: RowId, modified: Option<Stamp>) -> Result<()> {
+        self.drop_jobs(contact)?;
+        self.foreign(|tx| tx.show(contact, modified))
+    }
+
+    /// A move has succeeded: the contact's row now stands for the new one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn moved(&mut self, seq: super::Seq, theirs: &ServerContact) -> Result<()> {
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else { return Ok(()) };
+        self.sql
+            .prepare_cached("UPDATE contact SET graph = ?2 WHERE id = ?1")?
+            .execute((contact.0, theirs.id.as_str()))?;
+        self.set_wire(contact, theirs)?;
+        self.mark_seen(contact)?;
+        self.finish(seq)
+    }
+}
+
+/// The name a contact asks for: the one a user chose, else the one its fields make.
+fn natural_name(card: &Card) -> String {
+    match card.file_name_hint() {
+        Some(hint) if names::is_card_name(hint) && !hint.contains('/') => hint.to_owned(),
+        _ => names::file_name(&card.contact),
+    }
+}

@@ -1,0 +1,89 @@
+//! Backing files on the local disk, one per inode that is not (or not yet) an accepted card.
+//!
+//! A plain file gives random writes, truncation, holes and durability for nothing, and survives the death
+//! of the process, which is what a `close` of a half-written card promises (behaviour P1, 3.2).
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::model::Ino;
+
+/// The directory of backing files.
+#[derive(Debug)]
+pub struct Blobs {
+    dir: PathBuf,
+}
+
+impl Blobs {
+    /// Opens the directory, making it with mode 0700.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// Opens an inode's file for reading and writing, making it when missing.
+    ///
+    /// # Errors
+    /// What the local disk says, ENOSPC among it.
+    pub fn file(&self, ino: Ino) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(self.path(ino))
+    }
+
+    /// An inode's bytes.
+    ///
+    /// # Errors
+    /// When the file is missing or unreadable.
+    pub fn read(&self, ino: Ino) -> io::Result<Vec<u8>> {
+        fs::read(self.path(ino))
+    }
+
+    /// Replaces an inode's bytes.
+    ///
+    /// # Errors
+    /// What the local disk says.
+    pub fn write(&self, ino: Ino, bytes: &[u8]) -> io::Result<()> {
+        let file = self.file(ino)?;
+        file.set_len(0)?;
+        std::os::unix::fs::FileExt::write_all_at(&file, bytes, 0)
+    }
+
+    /// The length of an inode's file; zero when there is none.
+    #[must_use]
+    pub fn len(&self, ino: Ino) -> u64 {
+        fs::metadata(self.path(ino)).map_or(0, |meta| meta.len())
+    }
+
+    /// Removes an inode's file; one that is not there is no error.
+    pub fn remove(&self, ino: Ino) {
+        if let Err(error) = fs::remove_file(self.path(ino))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%ino, %error, "a backing file could not be removed");
+        }
+    }
+
+    /// Removes every file whose inode is not wanted any more.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn retain(&self, wanted: impl Fn(Ino) -> bool) -> io::Result<()> {
+        for entry in fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            if let Some(ino) = name.to_str().and_then(|name| name.parse().ok()).map(Ino)
+                && !wanted(ino)
+            {
+                self.remove(ino);
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, ino: Ino) -> PathBuf {
+        self.dir.join(ino.to_string())
+    }
+}

@@ -1,0 +1,468 @@
+//! The outbox: what has to be told to the service, in order per contact.
+//!
+//! One row is one request to be. Saves of one contact that have not been sent are one row (behaviour 3.6);
+//! a deletion waits for its grace and disappears when the file comes back (behaviour 4.4, 4.5).
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, Row};
+
+use super::contacts::{card_from_json, card_to_json};
+use super::{ContactRow, FolderRowId, Result, RowId, Store, Tx};
+use crate::model::{ChangeKey, ClientId, ContactId, Ino, Stamp};
+use crate::vcard::Card;
+
+/// The place of a row in the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub i64);
+
+/// What a row asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Make a contact.
+    Create,
+    /// Change a contact.
+    Update,
+    /// Delete a contact.
+    Delete,
+    /// Put a contact in another folder: made there, verified, deleted here (behaviour 4.9).
+    Move,
+    /// Make a folder.
+    MakeFolder,
+    /// Delete an empty folder.
+    RemoveFolder,
+    /// Give a folder another name.
+    RenameFolder,
+}
+
+const OPS: [(Op, &str); 7] = [
+    (Op::Create, "create"),
+    (Op::Update, "update"),
+    (Op::Delete, "delete"),
+    (Op::Move, "move"),
+    (Op::MakeFolder, "mkdir"),
+    (Op::RemoveFolder, "rmdir"),
+    (Op::RenameFolder, "rename"),
+];
+
+impl Op {
+    /// The word for it in the database, in `status` and in the log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        OPS.iter().find(|(op, _)| *op == self).map_or("", |(_, word)| word)
+    }
+}
+
+/// One row of the outbox.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its place.
+    pub seq: Seq,
+    /// What it asks for.
+    pub op: Op,
+    /// The contact it is about.
+    pub contact: Option<RowId>,
+    /// The folder it is about; of a move, where the contact came from.
+    pub folder: Option<FolderRowId>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether an earlier attempt may have reached the service without our knowing.
+    pub unsure: bool,
+    /// What the contact was when the edit began.
+    pub base: Option<Card>,
+    /// The version that was.
+    pub base_key: Option<ChangeKey>,
+    /// What the contact shall be.
+    pub ours: Option<Card>,
+    /// The private id by which a created contact is found again.
+    pub client: Option<ClientId>,
+    /// Of a move: the new contact, once it exists.
+    pub moved: Option<ContactId>,
+    /// Of a folder: its name.
+    pub name: Option<String>,
+}
+
+/// Where a deleted contact's file was.
+#[derive(Clone, Copy, Debug)]
+pub struct Unlinked<'a> {
+    /// The directory.
+    pub dir: Ino,
+    /// The name.
+    pub name: &'a str,
+    /// The inode whose accepted bytes are kept until the deletion is final.
+    pub ino: Ino,
+}
+
+const COLUMNS: &str = "seq, op, contact, folder, attempts, base, base_key, ours, client, moved, name, unsure";
+
+type Raw = (Job, Option<String>, Option<String>);
+
+fn raw_job(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    let word: String = row.get(1)?;
+    let job = Job {
+        seq: Seq(row.get(0)?),
+        op: OPS.iter().find(|(_, known)| *known == word).map_or(Op::Update, |(op, _)| *op),
+        contact: row.get::<_, Option<i64>>(2)?.map(RowId),
+        folder: row.get::<_, Option<i64>>(3)?.map(FolderRowId),
+        attempts: row.get(4)?,
+        unsure: row.get(11)?,
+        base: None,
+        base_key: row.get::<_, Option<String>>(6)?.map(ChangeKey::new),
+        ours: None,
+        client: row.get::<_, Option<String>>(8)?.map(ClientId::new),
+        moved: row.get::<_, Option<String>>(9)?.map(ContactId::new),
+        name: row.get(10)?,
+    };
+    Ok((job, row.get(5)?, row.get(7)?))
+}
+
+fn whole_job((mut job, base, ours): Raw) -> Result<Job> {
+    job.base = base.as_deref().map(card_from_json).transpose()?;
+    job.ours = ours.as_deref().map(card_from_json).transpose()?;
+    Ok(job)
+}
+
+/// Rows that wait for an earlier row of the same contact or folder, or for a folder the service has yet to make, are not ready.
+const READY: &str = "
+    sending = 0 AND not_before <= ?1
+    AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact = o.contact AND p.seq < o.seq)
+    AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.folder = o.folder AND p.seq < o.seq)
+    AND CASE op
+        WHEN 'create' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
+        WHEN 'move' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
+        WHEN 'mkdir' THEN (SELECT p.id IS NULL OR p.graph IS NOT NULL FROM folder f LEFT JOIN folder p ON p.id = f.parent WHERE f.id = o.folder)
+        WHEN 'rmdir' THEN NOT EXISTS (SELECT 1 FROM outbox p JOIN contact c ON p.contact = c.id WHERE c.folder = o.folder AND p.seq < o.seq)
+        ELSE 1 END";
+
+impl Store {
+    /// When the next row may be sent; `None` when nothing waits for time alone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn next_due(&self) -> Result<Option<Stamp>> {
+        self.read(|sql| {
+            let due: Option<i64> = sql
+                .prepare_cached("SELECT min(not_before) FROM outbox WHERE sending = 0")?
+                .query_row([], |row| row.get(0))?;
+            Ok(due.map(Stamp))
+        })
+    }
+
+    /// Whether a row, or an earlier one of its contact, still waits; and how often it was tried.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn waiting(&self, contact: RowId, upto: Seq) -> Result<Option<u32>> {
+        self.read(|sql| {
+            Ok(sql
+                .prepare_cached("SELECT max(attempts) FROM outbox WHERE contact = ?1 AND seq <= ?2")?
+                .query_row((contact.0, upto.0), |row| row.get(0))?)
+        })
+    }
+
+    /// Every row: sequence, operation, its file's inode or unlinked name, and the last error.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn pending(&self) -> Result<Vec<Pending>> {
+        self.read(|sql| {
+            let mut rows = sql.prepare_cached(
+                "SELECT o.op, coalesce(c.ino, f.ino), o.dir, o.name, o.last_error, c.graph FROM outbox o
+                 LEFT JOIN contact c ON c.id = o.contact LEFT JOIN folder f ON f.id = o.folder ORDER BY o.seq",
+            )?;
+            let rows = rows.query_map([], |row| {
+                let word: String = row.get(0)?;
+                Ok(Pending {
+                    op: OPS.iter().find(|(_, known)| *known == word).map_or(Op::Update, |(op, _)| *op),
+                    ino: row.get::<_, Option<u64>>(1)?.map(Ino),
+                    unlinked: row.get::<_, Option<u64>>(2)?.map(Ino).zip(row.get(3)?),
+                    error: row.get(4)?,
+                    graph: row.get(5)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// A row of the outbox as `status` shows it.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// What it asks for.
+    pub op: Op,
+    /// The file or directory it is about.
+    pub ino: Option<Ino>,
+    /// Of a deletion: directory and name of the file that was.
+    pub unlinked: Option<(Ino, String)>,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
+    /// The contact's id at the service.
+    pub graph: Option<String>,
+}
+
+impl Tx<'_> {
+    /// Takes rows that can be sent now and marks them as under way.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn take_ready(&mut self, limit: usize) -> Result<Vec<Job>> {
+        self.drop_unborn()?;
+        let raw: Vec<Raw> = self
+            .sql
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM outbox o WHERE {READY} ORDER BY seq LIMIT ?2"))?
+            .query_map((self.now.0, limit), raw_job)?
+            .collect::<Result<_, _>>()?;
+        let jobs: Vec<Job> = raw.into_iter().map(whole_job).collect::<Result<_>>()?;
+        for job in &jobs {
+            self.sql
+                .prepare_cached("UPDATE outbox SET sending = 1, attempts = attempts + 1 WHERE seq = ?1")?
+                .execute([job.seq.0])?;
+        }
+        Ok(jobs)
+    }
+
+    /// Forgets contacts and folders that were made and deleted again before the service heard of them.
+    fn drop_unborn(&mut self) -> Result<()> {
+        let mut unborn = self.sql.prepare_cached(
+            "SELECT c.contact FROM outbox c JOIN outbox d ON d.contact = c.contact AND d.op = 'delete'
+             WHERE c.op = 'create' AND c.sending = 0 AND c.unsure = 0 AND d.not_before <= ?1",
+        )?;
+        let unborn: Vec<RowId> = unborn.query_map([self.now.0], |row| row.get(0).map(RowId))?.collect::<Result<_, _>>()?;
+        for contact in unborn {
+            self.drop_jobs(contact)?;
+            self.remove_contact(contact)?;
+        }
+        Ok(())
+    }
+
+    /// One row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn job(&self, seq: Seq) -> Result<Option<Job>> {
+        self.one_job("seq = ?1", seq.0)
+    }
+
+    /// The row of a create or move with a private id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn job_by_client(&self, client: &ClientId) -> Result<Option<Job>> {
+        self.one_job("client = ?1", client.as_str())
+    }
+
+    /// The last row of a contact.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn last_job(&self, contact: RowId) -> Result<Option<Job>> {
+        self.one_job("contact = ?1 ORDER BY seq DESC LIMIT 1", contact.0)
+    }
+
+    fn one_job(&self, condition: &str, key: impl rusqlite::ToSql) -> Result<Option<Job>> {
+        self.sql
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE {condition}"))?
+            .query_row([key], raw_job)
+            .optional()?
+            .map(whole_job)
+            .transpose()
+    }
+
+    /// What a contact will be when everything queued has been sent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn expected(&self, contact: &ContactRow) -> Result<Option<Card>> {
+        let ours: Option<String> = self
+            .sql
+            .prepare_cached("SELECT ours FROM outbox WHERE contact = ?1 AND ours IS NOT NULL ORDER BY seq DESC LIMIT 1")?
+            .query_row([contact.id.0], |row| row.get(0))
+            .optional()?;
+        match ours {
+            Some(ours) => card_from_json(&ours).map(Some),
+            None => Ok(contact.card.clone()),
+        }
+    }
+
+    /// Queues the making of a contact.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn queue_create(&mut self, contact: RowId, ours: &Card) -> Result<Seq> {
+        let seq = self.queue(Op::Create, Some(contact), None, self.now)?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET ours = ?2, client = ?3 WHERE seq = ?1")?
+            .execute((seq.0, card_to_json(ours)?, uuid::Uuid::new_v4().to_string()))?;
+        Ok(seq)
+    }
+
+    /// Queues a change of a contact, merging it into one that has not been sent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn queue_update(&mut self, contact: &ContactRow, ours: &Card) -> Result<Seq> {
+        let json = card_to_json(ours)?;
+        let unsent: Option<i64> = self
+            .sql
+            .prepare_cached(
+                "SELECT seq FROM outbox WHERE contact = ?1 AND op IN ('create', 'update') AND sending = 0
+                 AND unsure = 0 ORDER BY seq DESC LIMIT 1",
+            )?
+            .query_row([contact.id.0], |row| row.get(0))
+            .optional()?;
+        if let Some(seq) = unsent {
+            self.sql.prepare_cached("UPDATE outbox SET ours = ?2 WHERE seq = ?1")?.execute((seq, json))?;
+            self.wakes = true;
+            return Ok(Seq(seq));
+        }
+        let base = contact.card.as_ref().map(card_to_json).transpose()?;
+        let seq = self.queue(Op::Update, Some(contact.id), None, self.now)?;
+        self.sql.prepare_cached("UPDATE outbox SET ours = ?2, base = ?3, base_key = ?4 WHERE seq = ?1")?.execute((
+            seq.0,
+            json,
+            base,
+            contact.change_key.as_ref().map(ChangeKey::as_str),
+        ))?;
+        Ok(seq)
+    }
+
+    /// Queues the deletion of a contact after a grace; unsent changes of it are void.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn queue_delete(&mut self, contact: &ContactRow, was: Unlinked<'_>, grace: Duration) -> Result<Seq> {
+        self.set_contact_ino(contact.id, None)?;
+        self.sql
+            .prepare_cached("DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0")?
+            .execute([contact.id.0])?;
+        let due = self.now.after(grace);
+        self.sql
+            .prepare_cached("UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create' AND sending = 0 AND unsure = 0")?
+            .execute((contact.id.0, due.0))?;
+        let seq = self.queue(Op::Delete, Some(contact.id), None, due)?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET dir = ?2, name = ?3, old_ino = ?4, base_key = ?5 WHERE seq = ?1")?
+            .execute((seq.0, was.dir.0, was.name, was.ino.0, contact.change_key.as_ref().map(ChangeKey::as_str)))?;
+        Ok(seq)
+    }
+
+    /// Takes back the deletion of the contact whose file had this name, if one waits; returns it with the inode
+    /// whose bytes it showed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn take_back(&mut self, dir: Ino, name: &str) -> Result<Option<(RowId, Ino)>> {
+        let found: Option<(i64, i64, u64)> = self
+            .sql
+            .prepare_cached(
+                "SELECT seq, contact, old_ino FROM outbox WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0
+                 ORDER BY seq DESC LIMIT 1",
+            )?
+            .query_row((dir.0, name), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((seq, contact, ino)) = found else { return Ok(None) };
+        self.sql.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?.execute([seq])?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create'")?
+            .execute((contact, self.now.0))?;
+        Ok(Some((RowId(contact), Ino(ino))))
+    }
+
+    /// The names under which contacts were unlinked from a directory and may still come back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn unlinked_in(&self, dir: Ino) -> Result<Vec<(String, RowId)>> {
+        let mut rows = self
+            .sql
+            .prepare_cached("SELECT name, contact FROM outbox WHERE op = 'delete' AND dir = ?1 AND sending = 0")?;
+        let rows = rows.query_map([dir.0], |row| Ok((row.get(0)?, RowId(row.get(1)?))))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Queues the move of a contact that the service knows; one it does not know is simply made elsewhere.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn queue_move(&mut self, contact: &ContactRow, to: FolderRowId) -> Result<()> {
+        self.set_contact_folder(contact.id, to)?;
+        let last = self.last_job(contact.id)?;
+        let unsent = last.is_some_and(|job| matches!(job.op, Op::Move | Op::Create) && job.attempts == 0);
+        if !unsent {
+            let seq = self.queue(Op::Move, Some(contact.id), Some(contact.folder), self.now)?;
+            self.sql
+                .prepare_cached("UPDATE outbox SET client = ?2 WHERE seq = ?1")?
+                .execute((seq.0, uuid::Uuid::new_v4().to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Queues the making, removal or renaming of a folder.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn queue_folder(&mut self, op: Op, folder: FolderRowId, name: &str) -> Result<()> {
+        let seq = self.queue(op, None, Some(folder), self.now)?;
+        self.sql.prepare_cached("UPDATE outbox SET name = ?2 WHERE seq = ?1")?.execute((seq.0, name))?;
+        Ok(())
+    }
+
+    fn queue(&mut self, op: Op, contact: Option<RowId>, folder: Option<FolderRowId>, due: Stamp) -> Result<Seq> {
+        self.sql
+            .prepare_cached("INSERT INTO outbox(op, contact, folder, not_before) VALUES(?1, ?2, ?3, ?4)")?
+            .execute((op.word(), contact.map(|id| id.0), folder.map(|id| id.0), due.0))?;
+        self.wakes = true;
+        Ok(Seq(self.sql.last_insert_rowid()))
+    }
+
+    /// Gives a row back to be tried again; `unsure` when this attempt may have reached the service.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn retry(&mut self, seq: Seq, delay: Duration, error: &str, unsure: bool) -> Result<()> {
+        self.sql
+            .prepare_cached(
+                "UPDATE outbox SET sending = 0, not_before = max(not_before, ?2), last_error = ?3, unsure = unsure OR ?4
+                 WHERE seq = ?1",
+            )?
+            .execute((seq.0, self.now.after(delay).0, error, unsure))?;
+        Ok(())
+    }
+
+    /// Records the new contact of a move, before the old one is deleted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn set_moved(&mut self, seq: Seq, id: &ContactId) -> Result<()> {
+        self.sql.prepare_cached("UPDATE outbox SET moved = ?2 WHERE seq = ?1")?.execute((seq.0, id.as_str()))?;
+        Ok(())
+    }
+
+    /// Removes a finished row; what was queued behind it starts from its result.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn finish(&mut self, seq: Seq) -> Result<()> {
+        let job = self.job(seq)?;
+        self.sql.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?.execute([seq.0])?;
+        if let Some(contact) = job.and_then(|job| job.contact)
+            && let Some(row) = self.contact(contact)?
+        {
+            let base = row.card.as_ref().map(card_to_json).transpose()?;
+            self.sql
+                .prepare_cached("UPDATE outbox SET base = ?2, base_key = ?3 WHERE contact = ?1 AND sending = 0")?
+                .execute((contact.0, base, row.change_key.as_ref().map(ChangeKey::as_str)))?;
+        }
+        self.wakes = true;
+        Ok(())
+    }
+
+    /// Removes every row of a contact.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn drop_jobs(&mut self, contact: RowId) -> Result<()> {
+        self.sql.prepare_cached("DELETE FROM outbox WHERE contact = ?1")?.execute([contact.0])?;
+        Ok(())
+    }
+}

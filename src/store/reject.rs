@@ -1,0 +1,180 @@
+//! Saves that were not taken: the text is kept beside the contact and the file shows the last good card again.
+
+use super::{ContactRow, InodeKind, Result, RowId, Seq, Store, Tx};
+use crate::model::{Ino, Stamp};
+use crate::names;
+use crate::vcard;
+
+/// Why a save was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The text is no acceptable card, or the service refused it.
+    Rejected(String),
+    /// The contact changed elsewhere meanwhile.
+    Conflict(String),
+}
+
+impl Problem {
+    /// The word for it in `status`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Rejected(_) => "rejected",
+            Self::Conflict(_) => "conflict",
+        }
+    }
+
+    /// The sentence in the `.error` file.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        match self {
+            Self::Rejected(sentence) | Self::Conflict(sentence) => sentence,
+        }
+    }
+}
+
+impl Store {
+    /// Why a contact's save numbered `seq` was not taken, if it was not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn problem(&self, contact: RowId, seq: Seq) -> Result<Option<Problem>> {
+        Ok(self.problems_where("id = ?1 AND problem_seq = ?2", (contact.0, seq.0))?.pop().map(|(_, problem)| problem))
+    }
+
+    /// Every file whose last save was not taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn problems(&self) -> Result<Vec<(Option<Ino>, Problem)>> {
+        self.problems_where("1", ())
+    }
+
+    fn problems_where(&self, condition: &str, keys: impl rusqlite::Params) -> Result<Vec<(Option<Ino>, Problem)>> {
+        self.read(|sql| {
+            let mut rows = sql.prepare_cached(&format!(
+                "SELECT ino, state, problem FROM contact WHERE state IS NOT NULL AND {condition}"
+            ))?;
+            let rows = rows.query_map(keys, |row| {
+                let (state, sentence): (String, String) = (row.get(1)?, row.get(2)?);
+                let problem =
+                    if state == "conflict" { Problem::Conflict(sentence) } else { Problem::Rejected(sentence) };
+                Ok((row.get::<_, Option<u64>>(0)?.map(Ino), problem))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+impl Tx<'_> {
+    /// Keeps a text that was not taken as `.NAME.vcf.rejected` with the reason in `.NAME.vcf.error` (behaviour 3.2).
+    ///
+    /// # Errors
+    /// When the database or the local disk fails.
+    pub fn keep_rejected(&mut self, dir: Ino, name: &str, text: &[u8], problem: &Problem) -> Result<()> {
+        let sentence = format!("{}\n", problem.sentence());
+        self.foreign(|tx| {
+            tx.put_scratch(dir, &names::rejected_name(name), text)?;
+            tx.put_scratch(dir, &names::error_name(name), sentence.as_bytes())
+        })
+    }
+
+    /// Removes what [`Tx::keep_rejected`] left: a good save has come.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn clear_rejected(&mut self, dir: Ino, name: &str) -> Result<()> {
+        self.foreign(|tx| {
+            tx.remove_scratch(dir, &names::rejected_name(name))?;
+            tx.remove_scratch(dir, &names::error_name(name))
+        })
+    }
+
+    /// Records on the contact why its save was not taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn set_problem(&mut self, contact: RowId, seq: Option<Seq>, problem: &Problem) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE contact SET state = ?2, problem = ?3, problem_seq = ?4 WHERE id = ?1")?
+            .execute((contact.0, problem.word(), problem.sentence(), seq.map(|seq| seq.0)))?;
+        Ok(())
+    }
+
+    /// The contact's last save was good.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn clear_problem(&mut self, contact: RowId) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE contact SET state = NULL, problem = NULL, problem_seq = NULL WHERE id = ?1")?
+            .execute([contact.0])?;
+        Ok(())
+    }
+
+    /// The service did not take a queued save: its text is kept aside, and the file shows the service's card; a contact
+    /// that was to be made becomes a draft again.
+    ///
+    /// # Errors
+    /// When the database or the local disk fails.
+    pub fn not_taken(&mut self, seq: Seq, problem: &Problem) -> Result<()> {
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact).map(|id| self.contact(id)).transpose()?.flatten()
+        else {
+            return self.finish(seq);
+        };
+        self.drop_jobs(contact.id)?;
+        if contact.graph.is_none() {
+            return self.back_to_draft(&contact, problem);
+        }
+        self.set_problem(contact.id, Some(seq), problem)?;
+        let Some(ino) = contact.ino else { return Ok(()) };
+        let text = self.text(ino)?.unwrap_or_default();
+        if let Some((dir, name)) = self.card_name(ino)? {
+            self.keep_rejected(dir, &name, &text, problem)?;
+        }
+        self.foreign(|tx| tx.show_last_good(&contact, ino))
+    }
+
+    /// Puts the service's card back into a contact's file.
+    ///
+    /// # Errors
+    /// When the database or the local disk fails.
+    pub fn show_last_good(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
+        let Some(card) = &contact.card else { return Ok(()) };
+        let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+        let mtime = self.inode(ino)?.map_or(self.now, |row| Stamp(row.attr.mtime.0 + 1).max(self.now));
+        self.replace_inode(contact, ino, &bytes, mtime)?;
+        Ok(())
+    }
+
+    fn back_to_draft(&mut self, contact: &ContactRow, problem: &Problem) -> Result<()> {
+        self.remove_contact(contact.id)?;
+        let Some(mut row) = contact.ino.map(|ino| self.inode(ino)).transpose()?.flatten() else { return Ok(()) };
+        let ino = row.ino;
+        if !row.dirty {
+            let text = self.text(ino)?.unwrap_or_default();
+            self.blobs.write(ino, &text)?;
+        }
+        row.kind = InodeKind::Card(None);
+        row.dirty = true;
+        self.put_inode(row)?;
+        if let Some((dir, name)) = self.card_name(ino)? {
+            let sentence = format!("{}\n", problem.sentence());
+            self.foreign(|tx| tx.put_scratch(dir, &names::error_name(&name), sentence.as_bytes()))?;
+        }
+        Ok(())
+    }
+
+    /// The name under which an inode is a contact's file.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn card_name(&self, ino: Ino) -> Result<Option<(Ino, String)>> {
+        for (dir, name) in self.names(ino)? {
+            if self.is_card_entry(dir, &name)? {
+                return Ok(Some((dir, name)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,108 @@
+//! The database's tables, one migration per `user_version`.
+
+use rusqlite::Connection;
+
+use super::Error;
+
+/// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
+const MIGRATIONS: &[&str] = &[V1];
+
+/// Brings a database of any earlier version to the present one.
+///
+/// # Errors
+/// [`Error::Newer`] when a later program wrote the file; otherwise what SQLite says.
+pub(super) fn migrate(sql: &mut Connection) -> Result<(), Error> {
+    let done: usize = sql.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if done > MIGRATIONS.len() {
+        return Err(Error::Newer { found: done, known: MIGRATIONS.len() });
+    }
+    for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
+        let tx = sql.transaction()?;
+        tx.execute_batch(migration)?;
+        tx.pragma_update(None, "user_version", number + 1)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// Inodes and names are apart, as on any Unix filesystem, because scratch files have hard links and because
+/// a contact's identity follows its name while the inode follows the bytes (behaviour 4.6).
+/// Bytes are apart from both, so that reading all names at start touches no card.
+const V1: &str = "
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE inode(
+    ino INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    folder INTEGER,               -- of a folder's directory
+    contact INTEGER,              -- of a card; NULL while it is a draft
+    dirty INTEGER NOT NULL,       -- of a card: the newest bytes are in the blob, not yet accepted
+    mode INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    mtime INTEGER NOT NULL,
+    ctime INTEGER NOT NULL,
+    target TEXT                   -- of a symbolic link
+);
+CREATE TABLE entry(
+    dir INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    ino INTEGER NOT NULL,
+    PRIMARY KEY(dir, name)
+) WITHOUT ROWID;
+CREATE INDEX entry_ino ON entry(ino);
+-- Of a dirty card: what the contact was when the edit began.
+CREATE TABLE edit(ino INTEGER PRIMARY KEY, base TEXT, base_key TEXT);
+CREATE TABLE text(ino INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+
+CREATE TABLE folder(
+    id INTEGER PRIMARY KEY,
+    graph TEXT UNIQUE,            -- NULL until the service has made it
+    parent INTEGER,
+    name TEXT NOT NULL,           -- as the service shows it
+    is_default INTEGER NOT NULL,
+    ino INTEGER NOT NULL,
+    loaded INTEGER NOT NULL,      -- whether it can be listed
+    delta TEXT,                   -- where the next delta query goes on
+    resume TEXT,                  -- where an unfinished full load goes on
+    generation INTEGER NOT NULL DEFAULT 0,  -- counts full loads
+    pulled INTEGER                -- time of the last complete pull
+);
+CREATE TABLE contact(
+    id INTEGER PRIMARY KEY,
+    graph TEXT UNIQUE,            -- NULL until the service has made it
+    folder INTEGER NOT NULL,
+    change_key TEXT,
+    old_keys TEXT NOT NULL DEFAULT '',  -- versions our own writes replaced: a replay of one is not news
+    created INTEGER NOT NULL,
+    wire TEXT,                    -- the contact as the service last said it
+    residue TEXT,                 -- NULL until read
+    ino INTEGER,                  -- the file that shows it
+    seen INTEGER NOT NULL,        -- the folder's generation in which it was last seen
+    state TEXT,                   -- 'rejected' or 'conflict' when the last save was not taken
+    problem TEXT,                 -- why, in one sentence
+    problem_seq INTEGER           -- which save that was
+);
+CREATE INDEX contact_folder ON contact(folder);
+CREATE INDEX contact_ino ON contact(ino);
+
+CREATE TABLE outbox(
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    op TEXT NOT NULL,             -- create update delete move mkdir rmdir rename
+    contact INTEGER,
+    folder INTEGER,               -- of mkdir, rmdir, rename; of move: where it came from
+    sending INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    unsure INTEGER NOT NULL DEFAULT 0,  -- an attempt may have reached the service
+    not_before INTEGER NOT NULL,
+    base TEXT,                    -- the card the edit started from (JSON)
+    base_key TEXT,                -- its version
+    ours TEXT,                    -- the card to be (JSON)
+    theirs TEXT,                  -- the card found on the server instead, when they clash
+    client TEXT,                  -- private id of a create or move
+    moved TEXT,                   -- of a move: the new contact's id once it exists
+    dir INTEGER, name TEXT, old_ino INTEGER,  -- of a delete: what was unlinked; name also of mkdir and rename
+    last_error TEXT
+);
+CREATE INDEX outbox_contact ON outbox(contact);
+CREATE INDEX outbox_unlinked ON outbox(dir, name) WHERE op = 'delete';
+";
