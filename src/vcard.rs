@@ -1,0 +1,50 @@
+//! Contacts as vCard files and back: the meaning of a file, without any I/O.
+//!
+//! Owns the mapping of vCard 2.1, 3.0 and 4.0 to the properties of a contact, the canonical text
+//! (vcard-mapping 7) and the residue: what a file says and the service has no field for. Nothing a
+//! file says is dropped; what cannot be kept is refused with the line and the reason. It is the only
+//! user of the `vcard-rs` crate, pinned because it is young and changes its interface; it does the
+//! tokenising (unfolding, quoted-printable soft breaks, quoted parameters), all else is here.
+
+mod card;
+mod error;
+mod line;
+mod read;
+mod render;
+mod residue;
+mod settle;
+
+pub use card::{Card, derived_uid};
+pub use error::{CardError, CardErrorKind};
+pub use read::{is_complete, read};
+pub use render::render;
+pub use residue::{BrokenResidue, Residue};
+
+/// How cards are written on a mount (vcard-mapping D1, 7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// The version of every rendered card.
+    pub version: Version,
+    /// The line end of every rendered card.
+    pub eol: Eol,
+}
+
+/// A version that is written. All of 2.1, 3.0 and 4.0 are read, whatever is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// vCard 3.0 (RFC 2426).
+    V3,
+    /// vCard 4.0 (RFC 6350).
+    #[default]
+    V4,
+}
+
+/// A line end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Eol {
+    /// What both RFCs ask for.
+    #[default]
+    Crlf,
+    /// What Unix tools like.
+    Lf,
+}

@@ -1,0 +1,102 @@
+//! The meaning of a file: a contact, and what the contact cannot hold.
+
+use uuid::Uuid;
+
+use super::residue::{FILE_NAME, INVENTED_GIVEN_NAME, Residue, UNMAPPED};
+use super::settle;
+use crate::model::{Contact, ContactId, Field, ResidueText};
+
+/// Namespace of derived UIDs; changing it would change the UID of every card (vcard-mapping D6).
+const UID_SPACE: Uuid = Uuid::from_u128(0x2f0c_61d8_7be3_4b0d_8d3e_a61c_0c9b_5f47);
+/// What is sent when nothing at all names a person.
+const NAMELESS: &str = "Unnamed";
+
+/// What one file means. Two files with equal cards say the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Card {
+    /// What the service has fields for.
+    pub contact: Contact,
+    /// What it has none for.
+    pub residue: Residue,
+}
+
+impl Card {
+    /// The card of a contact as the service returned it.
+    ///
+    /// Controls, empty list entries and double categories are dropped, a given name we invented
+    /// ourselves (see [`Card::for_create`]) is not shown, and user spellings of values that were
+    /// changed elsewhere are forgotten, so reading the rendered card gives this card again.
+    #[must_use]
+    pub fn from_server(contact: Contact, residue: Residue) -> Self {
+        let (mut contact, mut residue) = (settle::clean(&contact), residue);
+        let invented = residue
+            .lines_of(INVENTED_GIVEN_NAME)
+            .next()
+            .map(str::to_owned);
+        if invented.as_deref() == Some(contact.text(Field::GivenName)) {
+            contact.set_text(Field::GivenName, "");
+        } else {
+            residue.set(INVENTED_GIVEN_NAME, None);
+        }
+        let residue = settle::residue(&contact, residue);
+        Self { contact, residue }
+    }
+
+    /// What a POST sends.
+    ///
+    /// The service refuses a contact without a given name (graph-facts 1.4), so one is invented from
+    /// the display name, company, e-mail or phone, and the residue remembers that it was.
+    #[must_use]
+    pub fn for_create(&self) -> (Contact, ResidueText) {
+        let (mut contact, mut residue) = (self.contact.clone(), self.residue.clone());
+        if contact.text(Field::GivenName).is_empty() {
+            let invented = settle::any_name(&contact).unwrap_or(NAMELESS).to_owned();
+            residue.set(INVENTED_GIVEN_NAME, Some(&single_line(&invented)));
+            contact.set_text(Field::GivenName, single_line(&invented));
+        }
+        (contact, residue.encode())
+    }
+
+    /// The UID the file carries, if it carries one.
+    #[must_use]
+    pub fn uid(&self) -> Option<String> {
+        self.residue
+            .lines_of(UNMAPPED)
+            .find_map(super::line::uid_of)
+    }
+
+    /// The same card without its UID: a copy is another contact and gets a UID of its own
+    /// (behaviour 4.3).
+    #[must_use]
+    pub fn without_uid(&self) -> Self {
+        let mut card = self.clone();
+        card.residue
+            .retain(|entry| entry.slot != UNMAPPED || !super::line::is_uid(&entry.line));
+        card
+    }
+
+    /// The file name a user chose for this contact (behaviour 1.6).
+    #[must_use]
+    pub fn file_name_hint(&self) -> Option<&str> {
+        self.residue.lines_of(FILE_NAME).next()
+    }
+
+    /// Remembers or forgets the file name a user chose. Line breaks cannot be remembered.
+    pub fn set_file_name_hint(&mut self, name: Option<&str>) {
+        self.residue
+            .set(FILE_NAME, name.filter(|name| !name.contains('\n')));
+    }
+}
+
+/// The UID of a contact whose file carries none: a UUIDv5 of its immutable id, the same on every
+/// machine (vcard-mapping D6).
+#[must_use]
+pub fn derived_uid(id: &ContactId) -> String {
+    Uuid::new_v5(&UID_SPACE, id.as_str().as_bytes())
+        .urn()
+        .to_string()
+}
+
+fn single_line(text: &str) -> String {
+    text.replace('\n', " ")
+}
