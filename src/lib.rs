@@ -3,4 +3,5 @@
 pub mod cli;
 pub mod model;
 pub mod names;
+pub mod store;
 pub mod vcard;

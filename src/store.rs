@@ -16,10 +16,12 @@ mod outbox;
 mod reject;
 mod schema;
 
+use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -92,6 +94,8 @@ pub enum Event {
         name: String,
         /// What it stands for.
         ino: Ino,
+        /// When.
+        at: Stamp,
     },
     /// A name is gone.
     Unlinked {
@@ -99,6 +103,8 @@ pub enum Event {
         dir: Ino,
         /// The name that was in it.
         name: String,
+        /// When.
+        at: Stamp,
     },
     /// An inode has no name any more. When the service replaced it, `replaced` holds.
     Dropped {
@@ -122,7 +128,8 @@ pub struct Notice {
 
 /// A mirror of the store.
 pub trait Events: Send + Sync {
-    /// Called after each commit, in order, under the store's writer lock: must not call the store.
+    /// Called after each commit, in order, under the store's writer lock: must not call the store. Without notices
+    /// when only the outbox or the connection changed.
     fn on_commit(&self, notices: Vec<Notice>);
 }
 
@@ -139,6 +146,7 @@ pub struct Store {
     /// For reads beside a running write.
     reader: Mutex<Connection>,
     blobs: Blobs,
+    reachable: AtomicBool,
     style: Style,
     path: PathBuf,
     events: OnceLock<Arc<dyn Events>>,
@@ -169,6 +177,7 @@ impl Store {
             reader: Mutex::new(connect(&path)?),
             writer: Mutex::new(writer),
             blobs: Blobs::open(&dir.join("scratch"))?,
+            reachable: AtomicBool::new(true),
             style,
             path,
             events: OnceLock::new(),
@@ -212,6 +221,19 @@ impl Store {
     /// What `change` returns, or a failure of the database; nothing has changed then.
     pub fn write<T, E: From<Error>>(&self, change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut writer = self.writer();
+        let (done, wakes) = self.write_locked(&mut writer, change)?;
+        drop(writer);
+        if wakes {
+            self.wake();
+        }
+        Ok(done)
+    }
+
+    fn write_locked<T, E: From<Error>>(
+        &self,
+        writer: &mut Connection,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<(T, bool), E> {
         let sql = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
         let mut tx = Tx {
             sql,
@@ -229,16 +251,28 @@ impl Store {
         for ino in garbage {
             self.blobs.remove(ino);
         }
-        if let Some(events) = self.events.get()
-            && !notices.is_empty()
-        {
+        self.tell(notices);
+        Ok((done, wakes))
+    }
+
+    fn tell(&self, notices: Vec<Notice>) {
+        if let Some(events) = self.events.get() {
             events.on_commit(notices);
         }
-        drop(writer);
-        if wakes {
-            self.wake();
+    }
+
+    /// Whether the service answered last time; a save does not wait for one that does not (behaviour 3.4).
+    #[must_use]
+    pub fn is_reachable(&self) -> bool {
+        self.reachable.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the service answers.
+    pub fn set_reachable(&self, reachable: bool) {
+        if self.reachable.swap(reachable, Ordering::Relaxed) != reachable {
+            let _writer = self.writer();
+            self.tell(Vec::new());
         }
-        Ok(done)
     }
 
     /// Runs a read over the last committed state.
@@ -281,8 +315,9 @@ impl Store {
              AND ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)",
             [],
         )?;
-        let mut wanted = writer.prepare("SELECT 1 FROM inode WHERE ino = ?1 AND (kind = 3 OR dirty)")?;
-        self.blobs.retain(|ino| wanted.exists([ino.0]).unwrap_or(true))?;
+        let mut wanted = writer.prepare("SELECT ino FROM inode WHERE kind = 3 OR dirty")?;
+        let wanted: HashSet<u64> = wanted.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        self.blobs.retain(|ino| wanted.contains(&ino.0))?;
         Ok(())
     }
 

@@ -134,6 +134,39 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Remembers the version a file's edit starts from; the first call of an edit counts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn begin_edit(&mut self, ino: Ino, key: Option<&ChangeKey>) -> Result<()> {
+        self.sql
+            .prepare_cached("INSERT OR IGNORE INTO edit(ino, base_key) VALUES(?1, ?2)")?
+            .execute((ino.0, key.map(ChangeKey::as_str)))?;
+        Ok(())
+    }
+
+    /// The version a file's edit started from.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn edit_base(&self, ino: Ino) -> Result<Option<ChangeKey>> {
+        let key: Option<Option<String>> = self
+            .sql
+            .prepare_cached("SELECT base_key FROM edit WHERE ino = ?1")?
+            .query_row([ino.0], |row| row.get(0))
+            .optional()?;
+        Ok(key.flatten().map(ChangeKey::new))
+    }
+
+    /// A file's edit is over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn end_edit(&mut self, ino: Ino) -> Result<()> {
+        self.sql.prepare_cached("DELETE FROM edit WHERE ino = ?1")?.execute([ino.0])?;
+        Ok(())
+    }
+
     /// Removes a contact's row.
     ///
     /// # Errors

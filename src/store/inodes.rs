@@ -195,7 +195,8 @@ impl Tx<'_> {
         self.sql
             .prepare_cached("INSERT OR REPLACE INTO entry(dir, name, ino) VALUES(?1, ?2, ?3)")?
             .execute((dir.0, name, ino.0))?;
-        self.emit(Event::Linked { dir, name: name.to_owned(), ino });
+        self.touch_dir(dir)?;
+        self.emit(Event::Linked { dir, name: name.to_owned(), ino, at: self.now });
         Ok(())
     }
 
@@ -205,7 +206,15 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn unlink(&mut self, dir: Ino, name: &str) -> Result<()> {
         self.sql.prepare_cached("DELETE FROM entry WHERE dir = ?1 AND name = ?2")?.execute((dir.0, name))?;
-        self.emit(Event::Unlinked { dir, name: name.to_owned() });
+        self.touch_dir(dir)?;
+        self.emit(Event::Unlinked { dir, name: name.to_owned(), at: self.now });
+        Ok(())
+    }
+
+    fn touch_dir(&self, dir: Ino) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE inode SET mtime = ?2, ctime = ?2 WHERE ino = ?1")?
+            .execute((dir.0, self.now.0))?;
         Ok(())
     }
 

@@ -223,11 +223,14 @@ impl Tx<'_> {
 
     /// Forgets contacts and folders that were made and deleted again before the service heard of them.
     fn drop_unborn(&mut self) -> Result<()> {
-        let mut unborn = self.sql.prepare_cached(
-            "SELECT c.contact FROM outbox c JOIN outbox d ON d.contact = c.contact AND d.op = 'delete'
-             WHERE c.op = 'create' AND c.sending = 0 AND c.unsure = 0 AND d.not_before <= ?1",
-        )?;
-        let unborn: Vec<RowId> = unborn.query_map([self.now.0], |row| row.get(0).map(RowId))?.collect::<Result<_, _>>()?;
+        let unborn: Vec<RowId> = self
+            .sql
+            .prepare_cached(
+                "SELECT c.contact FROM outbox c JOIN outbox d ON d.contact = c.contact AND d.op = 'delete'
+                 WHERE c.op = 'create' AND c.sending = 0 AND c.unsure = 0 AND d.not_before <= ?1",
+            )?
+            .query_map([self.now.0], |row| row.get(0).map(RowId))?
+            .collect::<Result<_, _>>()?;
         for contact in unborn {
             self.drop_jobs(contact)?;
             self.remove_contact(contact)?;

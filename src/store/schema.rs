@@ -51,7 +51,7 @@ CREATE TABLE entry(
 ) WITHOUT ROWID;
 CREATE INDEX entry_ino ON entry(ino);
 -- Of a dirty card: what the contact was when the edit began.
-CREATE TABLE edit(ino INTEGER PRIMARY KEY, base TEXT, base_key TEXT);
+CREATE TABLE edit(ino INTEGER PRIMARY KEY, base_key TEXT);
 CREATE TABLE text(ino INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 
 CREATE TABLE folder(
