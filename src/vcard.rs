@@ -59,3 +59,6 @@ pub enum Eol {
     /// What Unix tools like.
     Lf,
 }
+
+#[cfg(test)]
+mod tests;
