@@ -6,13 +6,24 @@
 //! user of the `vcard-rs` crate, pinned because it is young and changes its interface; it does the
 //! tokenising (unfolding, quoted-printable soft breaks, quoted parameters), all else is here.
 
+mod assign;
 mod card;
+mod compose;
+mod dates;
+mod draft;
 mod error;
+mod escape;
+mod essence;
+mod fold;
 mod line;
+mod meaning;
 mod read;
 mod render;
 mod residue;
+mod scan;
 mod settle;
+mod shadow;
+mod slots;
 
 pub use card::{Card, derived_uid};
 pub use error::{CardError, CardErrorKind};
@@ -48,3 +59,6 @@ pub enum Eol {
     /// What Unix tools like.
     Lf,
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ impl Card {
         } else {
             residue.set(INVENTED_GIVEN_NAME, None);
         }
-        let residue = settle::residue(&contact, residue);
+        let residue = settle::residue(&contact, &residue);
         Self { contact, residue }
     }
 

@@ -1,23 +1,106 @@
-//! Files to cards.
+//! Files to cards: check, assign each line to a slot or to the residue, note what only the user's
+//! spelling says.
 
+use std::borrow::Cow;
+
+use super::assign::{Shown, assign};
+use super::line::Line;
+use super::scan::{self, Scanned};
 use super::{Card, CardError, CardErrorKind, Style};
 use crate::model::ContactId;
 
+/// Properties that alone make a contact.
+const NAMING: [&str; 5] = ["FN", "N", "ORG", "EMAIL", "TEL"];
+
 /// Reads a file.
 ///
+/// `shown` is the card the file was rendered from, if any, and its id: values we made up for it (an
+/// FN, a UID) that come back unchanged are not data (vcard-mapping D10), and what a card never shows
+/// is carried over from it. `style` is how the mount writes cards.
+///
 /// # Errors
-/// [`CardError`] with the line and reason when the file cannot be taken.
+/// [`CardError`] with the line and reason when the file cannot be taken, or when what it says would
+/// not fit in the residue.
 pub fn read(
-    _bytes: &[u8],
-    _shown: Option<(&Card, Option<&ContactId>)>,
-    _style: Style,
+    bytes: &[u8],
+    shown: Option<(&Card, Option<&ContactId>)>,
+    style: Style,
 ) -> Result<Card, CardError> {
-    Err(CardError::whole(CardErrorKind::NotACard))
+    scan::guard(bytes)?;
+    let scanned = scan::scan(&text(bytes)?)?;
+    check(&scanned)?;
+    let shown = shown.map(|(card, id)| Shown { card, id });
+    assign(scanned.lines, shown, style.version)
 }
 
-/// Whether the text has reached its `END:VCARD`.
+/// Whether the text reaches from `BEGIN:VCARD` to a final `END:VCARD`; says nothing about what is
+/// between. Cheap enough to ask at every close.
 #[must_use]
 pub fn is_complete(bytes: &[u8]) -> bool {
-    let _ = bytes;
-    false
+    let bytes = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(bytes)
+        .trim_ascii();
+    let begins = bytes
+        .get(..11)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"BEGIN:VCARD"));
+    let end = bytes.len().saturating_sub(10);
+    begins
+        && bytes
+            .get(end..)
+            .is_some_and(|tail| tail.eq_ignore_ascii_case(b"\nEND:VCARD"))
+}
+
+fn text(bytes: &[u8]) -> Result<Cow<'_, str>, CardError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(without_controls(text)),
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or(bytes);
+            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            Err(CardError::at(line, CardErrorKind::Encoding))
+        }
+    }
+}
+
+/// Controls cannot be shown and would not survive the service; a carriage return only ends a line.
+fn without_controls(text: &str) -> Cow<'_, str> {
+    let is_stray = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if !text.contains(is_stray) && !text.contains("\r\r") {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(
+        text.replace("\r\n", "\n")
+            .replace(|c| is_stray(c) || c == '\r', ""),
+    )
+}
+
+fn check(scanned: &Scanned) -> Result<(), CardError> {
+    if let Some((number, version)) = &scanned.version {
+        if !matches!(version.trim(), "2.1" | "3.0" | "4.0") {
+            return Err(CardError::at(*number, CardErrorKind::Version));
+        }
+    }
+    let group = scanned.lines.iter().find(|(_, line)| is_group(line));
+    if let Some((number, line)) = group {
+        return Err(CardError::at(*number, CardErrorKind::Group).property(&line.name));
+    }
+    let named = scanned.lines.iter().any(|(_, line)| names(line));
+    if named {
+        Ok(())
+    } else {
+        Err(CardError::whole(CardErrorKind::Nameless))
+    }
+}
+
+fn is_group(line: &Line) -> bool {
+    matches!(line.name.as_str(), "KIND" | "X-ADDRESSBOOKSERVER-KIND")
+        && line.value.trim().eq_ignore_ascii_case("group")
+}
+
+fn names(line: &Line) -> bool {
+    NAMING.contains(&line.name.as_str())
+        && line
+            .value
+            .contains(|c: char| c != ';' && !c.is_whitespace())
 }

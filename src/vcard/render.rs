@@ -1,10 +1,62 @@
-//! Cards to files.
+//! Cards to files: the canonical text of vcard-mapping 7.
 
-use super::{Card, Style};
+use super::line::is_uid;
+use super::residue::UNMAPPED;
+use super::{Card, Eol, Style, Version, card, compose, fold, shadow, slots};
 use crate::model::ContactId;
 
-/// The canonical bytes of a card.
+/// The bytes of a card: the same for the same card, id and style, on every machine.
+///
+/// A card without a UID shows one derived from `id`; without an id it has none.
 #[must_use]
-pub fn render(_card: &Card, _id: Option<&ContactId>, _style: Style) -> Vec<u8> {
-    Vec::new()
+pub fn render(card: &Card, id: Option<&ContactId>, style: Style) -> Vec<u8> {
+    let eol = match style.eol {
+        Eol::Crlf => "\r\n",
+        Eol::Lf => "\n",
+    };
+    let mut out = String::with_capacity(1024);
+    for line in lines(card, id, style.version) {
+        fold::push(&mut out, &line, eol);
+    }
+    out.into_bytes()
+}
+
+fn lines(card: &Card, id: Option<&ContactId>, version: Version) -> Vec<String> {
+    let mut lines = vec!["BEGIN:VCARD".to_owned(), version_line(version).to_owned()];
+    let (uids, others): (Vec<&str>, Vec<&str>) =
+        card.residue.lines_of(UNMAPPED).partition(|raw| is_uid(raw));
+    if uids.is_empty() {
+        lines.extend(id.map(uid_line));
+    }
+    lines.extend(uids.into_iter().map(str::to_owned));
+    lines.extend(mapped(card, version));
+    lines.extend(others.into_iter().map(str::to_owned));
+    lines.push("END:VCARD".to_owned());
+    lines
+}
+
+/// The line shown for a UID we made up.
+pub(super) fn uid_line(id: &ContactId) -> String {
+    format!("UID:{}", card::derived_uid(id))
+}
+
+fn mapped(card: &Card, version: Version) -> impl Iterator<Item = String> {
+    let slots = slots::slots(&card.contact);
+    let canonical = compose::lines(&card.contact, &slots, version);
+    let shadows = shadow::pick(&card.contact, &slots, &card.residue);
+    let shadows: Vec<Option<String>> = shadows
+        .into_iter()
+        .map(|raw| raw.map(str::to_owned))
+        .collect();
+    canonical
+        .into_iter()
+        .zip(shadows)
+        .filter_map(|(line, shadow)| shadow.or(line.map(|line| line.raw)))
+}
+
+fn version_line(version: Version) -> &'static str {
+    match version {
+        Version::V3 => "VERSION:3.0",
+        Version::V4 => "VERSION:4.0",
+    }
 }

@@ -1,0 +1,231 @@
+//! Which line goes where: to a field, to the residue, or nowhere because we made it up.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::draft::Draft;
+use super::line::Line;
+use super::meaning::Meaning;
+use super::residue::{Entry, INVENTED_GIVEN_NAME, UNMAPPED};
+use super::{
+    Card, CardError, CardErrorKind, Version, compose, essence, render, settle, shadow, slots,
+};
+use crate::model::{Contact, ContactId, Email, Field, Value};
+
+/// Longest line that can be kept, in bytes (vcard-mapping 6).
+const MAX_LINE: usize = 16 << 10;
+/// Largest residue, in bytes (vcard-mapping 6).
+const MAX_RESIDUE: usize = 24 << 10;
+
+/// A line with its number in the file.
+type Numbered = (usize, Line);
+
+/// The card a file was rendered from.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) card: &'a Card,
+    pub(super) id: Option<&'a ContactId>,
+}
+
+/// Makes a card of a file's lines.
+pub(super) fn assign(
+    mut lines: Vec<Numbered>,
+    shown: Option<Shown<'_>>,
+    version: Version,
+) -> Result<Card, CardError> {
+    lines.retain(|(_, line)| line.name != "REV" && !shown.is_some_and(|shown| shown.made_up(line)));
+    let Placement {
+        mut contact,
+        placed,
+        left,
+    } = place(&lines, shown);
+    if let Some(shown) = shown {
+        carry_over(&mut contact, &shown.card.contact);
+    }
+    let shadows = shadows(&contact, placed, shown, version);
+    let kept = left.iter().chain(shadows.iter().map(|(_, line)| line));
+    kept.copied().try_for_each(check_length)?;
+    let unmapped = left
+        .iter()
+        .map(|(_, line)| Entry::new(UNMAPPED, line.raw.as_str()));
+    let shadows = shadows
+        .iter()
+        .map(|(slot, (_, line))| Entry::new(slot, line.raw.as_str()));
+    let residue = settle::settled(
+        unmapped.collect(),
+        shadows.collect(),
+        notes(shown, &contact),
+    );
+    match residue.encode().as_str().len() {
+        size if size > MAX_RESIDUE => Err(CardError::whole(CardErrorKind::TooLong {
+            size,
+            limit: MAX_RESIDUE,
+        })),
+        _ => Ok(Card { contact, residue }),
+    }
+}
+
+impl Shown<'_> {
+    /// Whether a line only repeats what we made up for the shown card (vcard-mapping D10).
+    fn made_up(&self, line: &Line) -> bool {
+        let contact = &self.card.contact;
+        match line.name.as_str() {
+            "UID" if self.card.uid().is_none() => {
+                self.id.is_some_and(|id| line.raw == render::uid_line(id))
+            }
+            "FN" if contact.text(Field::DisplayName).is_empty() => {
+                line.params.is_empty()
+                    && line.group.is_none()
+                    && line.text() == slots::made_up_name(contact)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a line was shown without having a field although its field was free. It stays where
+    /// it was: only a user who frees a taken slot means the next line to move up.
+    fn stays_unmapped(&self, meaning: &Meaning) -> bool {
+        Draft::of(&self.card.contact).has_room(meaning)
+    }
+}
+
+struct Placement<'a> {
+    contact: Contact,
+    /// The lines that have a field, in the order they were placed.
+    placed: Vec<(&'static str, &'a Numbered)>,
+    /// The others, in the order of the file.
+    left: Vec<&'a Numbered>,
+}
+
+/// Fills the slots: by preference for FN and EMAIL, else in file order; lines that were residue
+/// before come last, so that they take no slot from a line the service holds.
+fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Placement<'a> {
+    let residue: BTreeSet<&str> = shown
+        .iter()
+        .flat_map(|shown| shown.card.residue.lines_of(UNMAPPED))
+        .collect();
+    let several_categories = lines
+        .iter()
+        .filter(|(_, line)| line.name == "CATEGORIES")
+        .count()
+        > 1;
+    let was_left = |line: &Line| residue.contains(line.raw.as_str());
+    let mut order: Vec<(bool, u8, usize, &Numbered)> = lines
+        .iter()
+        .enumerate()
+        .map(|(at, numbered)| (was_left(&numbered.1), rank(&numbered.1), at, numbered))
+        .collect();
+    order.sort_by_key(|(was_left, rank, at, _)| (*was_left, *rank, *at));
+
+    let (mut draft, mut placed, mut left) = (Draft::default(), Vec::new(), Vec::new());
+    for (was_left, _, at, numbered) in order {
+        let line = &numbered.1;
+        let meaning = Meaning::of(line)
+            .filter(|_| !(several_categories && is_marked_category(line)))
+            .filter(|meaning| {
+                !(was_left && shown.is_some_and(|shown| shown.stays_unmapped(meaning)))
+            });
+        match meaning {
+            Some(meaning) if draft.place(&meaning) => placed.push((meaning.slot(), numbered)),
+            _ => left.push((at, numbered)),
+        }
+    }
+    left.sort_by_key(|(at, _)| *at);
+    let left = left.into_iter().map(|(_, numbered)| numbered).collect();
+    Placement {
+        contact: draft.finish(),
+        placed,
+        left,
+    }
+}
+
+fn rank(line: &Line) -> u8 {
+    if matches!(line.name.as_str(), "FN" | "EMAIL") {
+        line.preference()
+    } else {
+        0
+    }
+}
+
+/// Several CATEGORIES lines become one, which cannot carry the group or parameters of one of them.
+fn is_marked_category(line: &Line) -> bool {
+    line.name == "CATEGORIES" && (line.group.is_some() || !line.params.is_empty())
+}
+
+/// What a card does not always show is not deleted by its absence (vcard-mapping 2): `fileAs`, and
+/// the name beside an unchanged e-mail address.
+fn carry_over(contact: &mut Contact, shown: &Contact) {
+    if contact.text(Field::FileAs).is_empty() {
+        contact.set_text(Field::FileAs, shown.text(Field::FileAs));
+    }
+    let mut known: Vec<&Email> = shown.emails().iter().collect();
+    let mut emails = contact.emails().to_vec();
+    for email in &mut emails {
+        let Some(at) = known.iter().position(|old| old.address == email.address) else {
+            continue;
+        };
+        let old = known.remove(at);
+        if email.name.is_empty() {
+            email.name.clone_from(&old.name);
+        }
+    }
+    contact.set(Field::EmailAddresses, Value::Emails(emails));
+}
+
+/// The placed lines that say more than the canonical line of their slot does.
+fn shadows<'a>(
+    contact: &Contact,
+    placed: Vec<(&'static str, &'a Numbered)>,
+    shown: Option<Shown<'_>>,
+    version: Version,
+) -> Vec<(&'static str, &'a Numbered)> {
+    let known: BTreeSet<(&str, &str)> = shown
+        .iter()
+        .flat_map(|shown| shown.card.residue.entries())
+        .map(|entry| (entry.slot.as_str(), entry.line.as_str()))
+        .collect();
+    let mut lines_of: BTreeMap<&str, VecDeque<&Numbered>> = BTreeMap::new();
+    for (slot, numbered) in placed {
+        lines_of.entry(slot).or_default().push_back(numbered);
+    }
+    let slots = slots::slots(contact);
+    let canonical = compose::lines(contact, &slots, version);
+    let mut shadows = Vec::new();
+    for (slot, canonical) in slots.iter().zip(canonical) {
+        if shadow::is_made_up(contact, slot) {
+            continue;
+        }
+        let Some(line) = lines_of.get_mut(slot.slot()).and_then(VecDeque::pop_front) else {
+            continue;
+        };
+        let is_covered =
+            canonical.is_some_and(|canonical| essence::is_covered(&line.1, &canonical));
+        if !is_covered || known.contains(&(slot.slot(), line.1.raw.as_str())) {
+            shadows.push((slot.slot(), line));
+        }
+    }
+    shadows
+}
+
+/// What is remembered about the contact and never a line. A given name that is there now is the
+/// user's, whatever we invented before.
+fn notes(shown: Option<Shown<'_>>, contact: &Contact) -> Vec<Entry> {
+    let mut notes = shown
+        .map(|shown| settle::notes(&shown.card.residue))
+        .unwrap_or_default();
+    if !contact.text(Field::GivenName).is_empty() {
+        notes.retain(|note| note.slot != INVENTED_GIVEN_NAME);
+    }
+    notes
+}
+
+fn check_length((number, line): &Numbered) -> Result<(), CardError> {
+    let size = line.raw.len();
+    if size <= MAX_LINE {
+        return Ok(());
+    }
+    let kind = CardErrorKind::TooLong {
+        size,
+        limit: MAX_LINE,
+    };
+    Err(CardError::at(*number, kind).property(&line.name))
+}

@@ -1,0 +1,84 @@
+//! Whether a user's line says more than our canonical line of the same meaning.
+//!
+//! Case of names, order of parameters and escapes are spelling and are normalised away. A group, a
+//! further parameter, a component list or a time of day is content and is kept as a shadow line
+//! (vcard-mapping 6).
+
+use std::collections::BTreeSet;
+
+use super::line::Line;
+use super::meaning::{Meaning, components, decoded, list};
+use super::{dates, escape};
+
+/// Whether the canonical line says all that the user's line says.
+pub(super) fn is_covered(user: &Line, canonical: &Line) -> bool {
+    user.raw == canonical.raw
+        || (user.group.is_none()
+            && user.name == canonical.name
+            && params(user) == params(canonical)
+            && content(user) == content(canonical))
+}
+
+type Params = BTreeSet<(String, String)>;
+
+fn params(line: &Line) -> Params {
+    let types = line
+        .types()
+        .into_iter()
+        .map(|kind| ("TYPE".to_owned(), kind));
+    let others = line.params.iter().filter(|param| param.name != "TYPE");
+    let others = others.flat_map(|param| {
+        param
+            .values
+            .iter()
+            .map(|value| (param.name.clone(), value.clone()))
+    });
+    types
+        .chain(others)
+        .filter(|(name, value)| !is_spelling(line, name, value))
+        .collect()
+}
+
+/// Parameters that are part of how we or others spell a value: the mark of the first of several
+/// e-mails, and the date forms of BDAY.
+fn is_spelling(line: &Line, name: &str, value: &str) -> bool {
+    match line.name.as_str() {
+        "EMAIL" => matches!((name, value), ("PREF", "1") | ("TYPE", "pref")),
+        "BDAY" => {
+            name == "X-APPLE-OMIT-YEAR" || (name == "VALUE" && value.eq_ignore_ascii_case("date"))
+        }
+        _ => false,
+    }
+}
+
+#[derive(PartialEq)]
+enum Content {
+    Parts(Vec<Vec<String>>),
+    Items(Vec<String>),
+    Day(Option<Meaning>, bool),
+    Text(String),
+}
+
+fn content(line: &Line) -> Content {
+    match line.name.as_str() {
+        "N" | "ADR" => Content::Parts(parts(components(line).map(decoded))),
+        "ORG" => Content::Parts(parts(
+            components(line).map(|part| vec![escape::unescape(part)]),
+        )),
+        "NICKNAME" => Content::Items(list(line)),
+        "CATEGORIES" => Content::Items(super::meaning::without_doubles(list(line))),
+        "BDAY" if dates::has_time(line) => Content::Text(line.value.clone()),
+        "BDAY" => Content::Day(Meaning::of(line), dates::omits_year(line)),
+        _ => Content::Text(line.text()),
+    }
+}
+
+/// Missing parts at the end are empty parts.
+fn parts(parts: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
+    let mut parts: Vec<Vec<String>> = parts.collect();
+    while parts
+        .pop_if(|part| part.iter().all(String::is_empty))
+        .is_some()
+    {}
+    parts
+}

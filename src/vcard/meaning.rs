@@ -1,0 +1,297 @@
+//! What one line says in terms of the contact's fields (vcard-mapping 2, 4, 5).
+//!
+//! Only lines the service has a field for mean something; every other line is residue. Aliases of
+//! other programs are understood here and nowhere else.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::dates;
+use super::escape::{split, unescape};
+use super::line::Line;
+use crate::model::{Address, Email, Field};
+
+/// What a line says. One line has one meaning; a contact is the sum of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// A text field.
+    Text(Field, String),
+    /// Surname, given name, middle name, title, generation.
+    Name([String; 5]),
+    /// Company and department.
+    Org([String; 2]),
+    /// One e-mail slot; the name is empty when the line does not show it.
+    Email(Email),
+    /// One entry of a list field.
+    Item(Field, String),
+    /// A postal address.
+    Address(Field, Address),
+    /// The birthday.
+    Birthday(Date),
+    /// All categories.
+    Categories(Vec<String>),
+}
+
+/// The fields of N, in its order.
+pub(super) const NAME_PARTS: [Field; 5] = [
+    Field::Surname,
+    Field::GivenName,
+    Field::MiddleName,
+    Field::Title,
+    Field::Generation,
+];
+
+/// The parameter that holds the name beside an e-mail address.
+pub(super) const EMAIL_NAME: &str = "X-DISPLAY-NAME";
+
+impl Meaning {
+    /// What a line says; `None` for a line without a home, or one that says nothing.
+    pub(super) fn of(line: &Line) -> Option<Self> {
+        let meaning = match line.name.as_str() {
+            "N" => return Some(Self::Name(name_parts(line))),
+            "ORG" => Self::Org(org_parts(line)),
+            "NICKNAME" => Self::Text(Field::NickName, list(line).join(", ")),
+            "EMAIL" => Self::Email(email(line)),
+            "TEL" => phone(line)?,
+            "ADR" => address(line),
+            "URL" => home_page(line)?,
+            "BDAY" => Self::Birthday(dates::day(line)?),
+            "RELATED" => related(line)?,
+            "X-MS-CHILD" | "X-CHILDREN" => Self::Item(Field::Children, line.text()),
+            "CATEGORIES" => Self::Categories(without_doubles(list(line))),
+            name => match text_field(name) {
+                Some(field) => Self::Text(field, line.text()),
+                None => Self::Item(Field::ImAddresses, im_address(line)?),
+            },
+        };
+        (!meaning.is_empty()).then_some(meaning)
+    }
+
+    /// The residue slot of a shadow of this meaning.
+    pub(super) fn slot(&self) -> &'static str {
+        match self {
+            Self::Text(field, _) | Self::Item(field, _) | Self::Address(field, _) => field.name(),
+            Self::Name(_) => "name",
+            Self::Org(_) => "org",
+            Self::Email(_) => Field::EmailAddresses.name(),
+            Self::Birthday(_) => Field::Birthday.name(),
+            Self::Categories(_) => Field::Categories.name(),
+        }
+    }
+
+    /// Whether a user's line of this meaning may be shown for what the contact says. A name beside
+    /// an e-mail address comes and goes with the service (graph-facts 1.4) and alone is no reason to
+    /// give up the user's spelling.
+    pub(super) fn may_show(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (Self::Email(mine), Self::Email(theirs)) if mine.name.is_empty() => {
+                mine.address == theirs.address
+            }
+            _ => self == wanted,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(_, text) | Self::Item(_, text) => text.is_empty(),
+            Self::Name(parts) => parts.iter().all(String::is_empty),
+            Self::Org(parts) => parts.iter().all(String::is_empty),
+            Self::Email(email) => email.address.is_empty(),
+            Self::Address(_, address) => *address == Address::default(),
+            Self::Birthday(_) => false,
+            Self::Categories(names) => names.is_empty(),
+        }
+    }
+}
+
+/// Fields that are one text, with the names other programs use for them.
+fn text_field(name: &str) -> Option<Field> {
+    Some(match name {
+        "FN" => Field::DisplayName,
+        "TITLE" => Field::JobTitle,
+        "ROLE" | "X-KADDRESSBOOK-X-PROFESSION" => Field::Profession,
+        "NOTE" => Field::PersonalNotes,
+        "X-MSGRAPH-INITIALS" => Field::Initials,
+        "X-MSGRAPH-FILE-AS" | "X-EVOLUTION-FILE-AS" => Field::FileAs,
+        "X-MSGRAPH-OFFICE-LOCATION" | "X-KADDRESSBOOK-X-OFFICE" => Field::OfficeLocation,
+        "X-PHONETIC-FIRST-NAME" => Field::YomiGivenName,
+        "X-PHONETIC-LAST-NAME" => Field::YomiSurname,
+        "X-PHONETIC-ORG" => Field::YomiCompanyName,
+        "X-MS-ASSISTANT"
+        | "X-ASSISTANT"
+        | "X-EVOLUTION-ASSISTANT"
+        | "X-KADDRESSBOOK-X-ASSISTANTSNAME" => Field::AssistantName,
+        "X-MS-MANAGER" | "X-MANAGER" | "X-EVOLUTION-MANAGER" | "X-KADDRESSBOOK-X-MANAGERSNAME" => {
+            Field::Manager
+        }
+        "X-MS-SPOUSE"
+        | "X-SPOUSE"
+        | "X-EVOLUTION-SPOUSE"
+        | "X-WAB-SPOUSE"
+        | "X-KADDRESSBOOK-X-SPOUSESNAME" => Field::SpouseName,
+        _ => return None,
+    })
+}
+
+/// Component lists are joined with a space (vcard-mapping 2).
+fn name_parts(line: &Line) -> [String; 5] {
+    let mut parts = components(line).map(|part| decoded(part).join(" "));
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
+
+/// A comma in ORG separates nothing, escaped or not.
+fn org_parts(line: &Line) -> [String; 2] {
+    let mut parts = components(line).map(unescape);
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
+
+fn email(line: &Line) -> Email {
+    Email {
+        address: line.text(),
+        name: line.param(EMAIL_NAME).next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// Kinds of phone that v1.0 has no field for; a number of such a kind is residue.
+const OTHER_PHONES: [&str; 12] = [
+    "fax",
+    "pager",
+    "car",
+    "isdn",
+    "textphone",
+    "modem",
+    "bbs",
+    "main",
+    "x-primary",
+    "x-telex",
+    "assistant",
+    "company",
+];
+
+fn phone(line: &Line) -> Option<Meaning> {
+    let types = line.types();
+    let is = |kind: &str| types.iter().any(|found| found == kind);
+    if OTHER_PHONES.iter().any(|kind| is(kind)) {
+        return None;
+    }
+    let text = line.text();
+    let number = if line.is_value("uri") {
+        text.strip_prefix("tel:").unwrap_or(&text)
+    } else {
+        &text
+    };
+    let number = number.to_owned();
+    match () {
+        () if is("cell") || is("iphone") => Some(Meaning::Text(Field::MobilePhone, number)),
+        () if is("work") => Some(Meaning::Item(Field::BusinessPhones, number)),
+        () if is("home") => Some(Meaning::Item(Field::HomePhones, number)),
+        () => None,
+    }
+}
+
+/// Post-office box and parts after the seventh have no field: a shadow keeps them. The extended
+/// address becomes the first line of the street, so that Outlook shows it (vcard-mapping 4).
+fn address(line: &Line) -> Meaning {
+    let parts: Vec<&str> = components(line).collect();
+    let list = |at: usize, joint: &str| {
+        parts
+            .get(at)
+            .map(|part| decoded(part).join(joint))
+            .unwrap_or_default()
+    };
+    let street = [list(1, "\n"), list(2, "\n")]
+        .into_iter()
+        .filter(|part| !part.is_empty());
+    let address = Address {
+        street: street.collect::<Vec<_>>().join("\n"),
+        city: list(3, ","),
+        state: list(4, ","),
+        postal_code: list(5, ","),
+        country_or_region: list(6, ","),
+    };
+    let types = line.types();
+    let field = match () {
+        () if types.iter().any(|kind| kind == "work") => Field::BusinessAddress,
+        () if types.iter().any(|kind| kind == "home") => Field::HomeAddress,
+        () => Field::OtherAddress,
+    };
+    Meaning::Address(field, address)
+}
+
+fn home_page(line: &Line) -> Option<Meaning> {
+    let types = line.types();
+    let is_work = types.is_empty() || types.iter().any(|kind| kind == "work");
+    is_work.then(|| Meaning::Text(Field::BusinessHomePage, line.text()))
+}
+
+/// RELATED is a URI unless it says otherwise (RFC 6350 section 6.6.6); a URI names a card, not a
+/// person's name.
+fn related(line: &Line) -> Option<Meaning> {
+    let name = line.text();
+    if line.is_value("uri") || (!line.is_value("text") && has_scheme(&name)) {
+        return None;
+    }
+    match line.types().as_slice() {
+        [kind] if kind == "spouse" => Some(Meaning::Text(Field::SpouseName, name)),
+        [kind] if kind == "child" => Some(Meaning::Item(Field::Children, name)),
+        _ => None,
+    }
+}
+
+/// Old messenger properties become the URI of their service.
+fn im_address(line: &Line) -> Option<String> {
+    let scheme = match line.name.as_str() {
+        "IMPP" | "X-MS-IMADDRESS" => "",
+        "X-AIM" => "aim:",
+        "X-ICQ" => "icq:",
+        "X-JABBER" | "X-GTALK" | "X-GOOGLE-TALK" => "xmpp:",
+        "X-MSN" => "msnim:",
+        "X-YAHOO" => "ymsgr:",
+        "X-SKYPE" | "X-SKYPE-USERNAME" => "skype:",
+        "X-QQ" => "qq:",
+        "X-SIP" => "sip:",
+        _ => return None,
+    };
+    let name = line.text();
+    if name.is_empty() {
+        None
+    } else {
+        Some(scheme.to_owned() + &name)
+    }
+}
+
+/// Whether a text begins like a URI (RFC 3986 section 3.1).
+pub(super) fn has_scheme(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+    })
+}
+
+/// The non-empty items of a comma list.
+pub(super) fn list(line: &Line) -> Vec<String> {
+    decoded(&line.value)
+        .into_iter()
+        .filter(|item| !item.is_empty())
+        .collect()
+}
+
+/// Each name once, in the order of first mention.
+pub(super) fn without_doubles(names: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names
+        .into_iter()
+        .filter(|name| seen.insert(name.clone()))
+        .collect()
+}
+
+pub(super) fn components(line: &Line) -> impl Iterator<Item = &str> {
+    split(&line.value, ';').into_iter()
+}
+
+pub(super) fn decoded(list: &str) -> Vec<String> {
+    split(list, ',').into_iter().map(unescape).collect()
+}

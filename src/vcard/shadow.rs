@@ -1,0 +1,58 @@
+//! Shadow lines: a user's spelling of a value the service also holds, shown as long as the service's
+//! value is still that value (vcard-mapping 6).
+
+use super::line::Line;
+use super::meaning::Meaning;
+use super::residue::Residue;
+use crate::model::{Contact, Field};
+
+/// Slots that hold several fields.
+const JOINT_SLOTS: [&str; 2] = ["name", "org"];
+
+/// For each slot the user's line that may be shown for it. A line serves one slot only.
+pub(super) fn pick<'a>(
+    contact: &Contact,
+    slots: &[Meaning],
+    residue: &'a Residue,
+) -> Vec<Option<&'a str>> {
+    let mut kept = understood(residue);
+    let mut pick = |slot: &Meaning| {
+        if is_made_up(contact, slot) {
+            return None;
+        }
+        let fits = |(name, meaning, _): &(&str, Meaning, &str)| {
+            *name == slot.slot() && meaning.may_show(slot)
+        };
+        let at = kept.iter().position(fits)?;
+        Some(kept.remove(at).2)
+    };
+    slots.iter().map(|slot| pick(slot)).collect()
+}
+
+/// Whether a residue slot is that of a shadow line.
+pub(super) fn is_slot(slot: &str) -> bool {
+    JOINT_SLOTS.contains(&slot) || Field::ALL.iter().any(|field| field.name() == slot)
+}
+
+/// Whether a slot only shows a name we made up.
+pub(super) fn is_made_up(contact: &Contact, slot: &Meaning) -> bool {
+    matches!(slot, Meaning::Text(Field::DisplayName, _))
+        && contact.text(Field::DisplayName).is_empty()
+}
+
+fn understood(residue: &Residue) -> Vec<(&str, Meaning, &str)> {
+    let shadows = residue
+        .entries()
+        .iter()
+        .filter(|entry| is_slot(&entry.slot));
+    let meaning = |raw| Line::parse(raw).and_then(|line| Meaning::of(&line));
+    shadows
+        .filter_map(|entry| {
+            Some((
+                entry.slot.as_str(),
+                meaning(&entry.line)?,
+                entry.line.as_str(),
+            ))
+        })
+        .collect()
+}
