@@ -32,7 +32,7 @@ pub use blobs::Blobs;
 pub use contacts::{ContactRow, RowId};
 pub use folders::{FolderRow, FolderRowId};
 pub use inodes::{Attr, InodeKind, InodeRow};
-pub use outbox::{Op, Job, Seq, Unlinked};
+pub use outbox::{Job, Op, Seq, Unlinked};
 pub use reject::Problem;
 
 use crate::model::{Ino, Stamp};
@@ -73,7 +73,9 @@ impl Error {
         match self {
             Self::Sql(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
             Self::Io(error) => error.kind() == io::ErrorKind::StorageFull,
-            Self::Locked(_) | Self::Newer { .. } | Self::OtherMailbox(_) | Self::Corrupt(_) => false,
+            Self::Locked(_) | Self::Newer { .. } | Self::OtherMailbox(_) | Self::Corrupt(_) => {
+                false
+            }
         }
     }
 }
@@ -103,6 +105,8 @@ pub enum Event {
         dir: Ino,
         /// The name that was in it.
         name: String,
+        /// What it stood for.
+        ino: Ino,
         /// When.
         at: Stamp,
     },
@@ -156,7 +160,9 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -169,7 +175,13 @@ impl Store {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let lock = lock(&dir.join("lock"))?;
         let path = dir.join("store.db");
-        drop(OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?);
+        drop(
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(&path)?,
+        );
         let mut writer = connect(&path)?;
         schema::migrate(&mut writer)?;
         claim(&writer, mailbox)?;
@@ -219,7 +231,10 @@ impl Store {
     ///
     /// # Errors
     /// What `change` returns, or a failure of the database; nothing has changed then.
-    pub fn write<T, E: From<Error>>(&self, change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn write<T, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut writer = self.writer();
         let (done, wakes) = self.write_locked(&mut writer, change)?;
         drop(writer);
@@ -234,7 +249,9 @@ impl Store {
         writer: &mut Connection,
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<(T, bool), E> {
-        let sql = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
+        let sql = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Error::from)?;
         let mut tx = Tx {
             sql,
             blobs: &self.blobs,
@@ -246,12 +263,18 @@ impl Store {
             wakes: false,
         };
         let done = change(&mut tx)?;
-        let Tx { sql, notices, garbage, wakes, .. } = tx;
+        let Tx {
+            sql,
+            notices,
+            garbage,
+            wakes,
+            ..
+        } = tx;
         sql.commit().map_err(Error::from)?;
+        self.tell(notices);
         for ino in garbage {
             self.blobs.remove(ino);
         }
-        self.tell(notices);
         Ok((done, wakes))
     }
 
@@ -309,14 +332,24 @@ impl Store {
     /// Drops what a crash left without an owner, and forgets that requests were under way.
     fn recover(&self) -> Result<()> {
         let writer = self.writer();
-        writer.execute("UPDATE outbox SET sending = 0, unsure = 1 WHERE sending = 1", [])?;
+        let now = Stamp::now();
+        writer.execute(
+            "INSERT OR IGNORE INTO inode(ino, kind, dirty, mode, size, mtime, ctime) VALUES(?1, 5, 0, ?2, 0, ?3, ?3)",
+            (Ino::ROOT.0, 0o700, now.0),
+        )?;
+        writer.execute(
+            "UPDATE outbox SET sending = 0, unsure = 1 WHERE sending = 1",
+            [],
+        )?;
         writer.execute(
             "DELETE FROM text WHERE ino NOT IN (SELECT ino FROM inode)
              AND ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)",
             [],
         )?;
         let mut wanted = writer.prepare("SELECT ino FROM inode WHERE kind = 3 OR dirty")?;
-        let wanted: HashSet<u64> = wanted.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let wanted: HashSet<u64> = wanted
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
         self.blobs.retain(|ino| wanted.contains(&ino.0))?;
         Ok(())
     }
@@ -351,6 +384,12 @@ impl Tx<'_> {
         self.blobs
     }
 
+    /// How cards are rendered on this mount.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
     /// Runs a part of the change whose results the kernel does not expect and must be told.
     ///
     /// # Errors
@@ -363,7 +402,10 @@ impl Tx<'_> {
     }
 
     fn emit(&mut self, event: Event) {
-        self.notices.push(Notice { event, foreign: self.foreign });
+        self.notices.push(Notice {
+            event,
+            foreign: self.foreign,
+        });
     }
 
     /// Takes the next number of a persistent counter.
@@ -391,8 +433,11 @@ fn connect(path: &Path) -> Result<Connection> {
 
 /// Binds a new store to its mailbox, and refuses one that belongs to another.
 fn claim(sql: &Connection, mailbox: &str) -> Result<()> {
-    let owner: Option<String> =
-        sql.query_row("SELECT value FROM meta WHERE key = 'mailbox'", [], |row| row.get(0)).optional()?;
+    let owner: Option<String> = sql
+        .query_row("SELECT value FROM meta WHERE key = 'mailbox'", [], |row| {
+            row.get(0)
+        })
+        .optional()?;
     match owner {
         Some(owner) if owner != mailbox => Err(Error::OtherMailbox(owner)),
         Some(_) => Ok(()),
@@ -405,7 +450,12 @@ fn claim(sql: &Connection, mailbox: &str) -> Result<()> {
 
 /// Takes the lock that keeps a second process out; released by the kernel when the process ends.
 fn lock(path: &Path) -> Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked(path.to_owned())),

@@ -16,7 +16,10 @@ impl Stamp {
     /// This time and some more.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long until this time; zero when it has passed.
@@ -35,7 +38,10 @@ impl Stamp {
 /// Times before 1970 become 1970: the FUSE protocol crate corrupts them (fuse.md 1.2, 9).
 impl From<SystemTime> for Stamp {
     fn from(time: SystemTime) -> Self {
-        let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let nanos = time
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
         Self(i64::try_from(nanos).unwrap_or(i64::MAX))
     }
 }

@@ -44,14 +44,21 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn hear(&mut self, folder: FolderRowId, id: &ContactId, key: &ChangeKey) -> Result<Seen> {
-        let Some(row) = self.contact_by_graph(id)? else { return Ok(Seen::News) };
-        let known = row.change_key.as_ref() == Some(key) || row.old_keys.split(' ').any(|old| old == key.as_str());
+        let Some(row) = self.contact_by_graph(id)? else {
+            return Ok(Seen::News);
+        };
+        let known = row.change_key.as_ref() == Some(key)
+            || row.old_keys.split(' ').any(|old| old == key.as_str());
         if known && row.folder == folder {
             self.mark_seen(row.id)?;
             return Ok(Seen::Known);
         }
         // A contact we have just moved away may still be replayed by its old folder.
-        Ok(if known && self.last_job(row.id)?.is_some() { Seen::Known } else { Seen::News })
+        Ok(if known && self.last_job(row.id)?.is_some() {
+            Seen::Known
+        } else {
+            Seen::News
+        })
     }
 
     /// Takes in a contact as the service has it.
@@ -62,7 +69,13 @@ impl Tx<'_> {
         if let Some(row) = self.contact_by_graph(&theirs.id)? {
             return self.apply_known(&row, folder, theirs);
         }
-        if let Some(job) = theirs.client.as_ref().map(|client| self.job_by_client(client)).transpose()?.flatten() {
+        if let Some(job) = theirs
+            .client
+            .as_ref()
+            .map(|client| self.job_by_client(client))
+            .transpose()?
+            .flatten()
+        {
             // Our own create or move, heard of before (or instead of) its reply.
             return match job.op {
                 Op::Move => self.set_moved(job.seq, &theirs.id),
@@ -70,23 +83,40 @@ impl Tx<'_> {
             };
         }
         self.sql
-            .prepare_cached("INSERT INTO contact(graph, folder, created, seen) VALUES(?1, ?2, ?3, 0)")?
-            .execute((theirs.id.as_str(), folder.0, theirs.created.unwrap_or(self.now).0))?;
+            .prepare_cached(
+                "INSERT INTO contact(graph, folder, created, seen) VALUES(?1, ?2, ?3, 0)",
+            )?
+            .execute((
+                theirs.id.as_str(),
+                folder.0,
+                theirs.created.unwrap_or(self.now).0,
+            ))?;
         let id = RowId(self.sql.last_insert_rowid());
         self.set_wire(id, theirs)?;
         self.mark_seen(id)?;
         let loaded = self.folder(folder)?.is_some_and(|folder| folder.loaded);
-        if loaded { self.show(id, theirs.modified) } else { Ok(()) }
+        if loaded {
+            self.show(id, theirs.modified)
+        } else {
+            Ok(())
+        }
     }
 
-    fn apply_known(&mut self, row: &ContactRow, folder: FolderRowId, theirs: &ServerContact) -> Result<()> {
+    fn apply_known(
+        &mut self,
+        row: &ContactRow,
+        folder: FolderRowId,
+        theirs: &ServerContact,
+    ) -> Result<()> {
         let queued = self.last_job(row.id)?.is_some();
         self.set_wire(row.id, theirs)?;
         if row.folder != folder && !queued {
             self.set_contact_folder(row.id, folder)?;
         }
         self.mark_seen(row.id)?;
-        let Some(new) = self.contact(row.id)? else { return Ok(()) };
+        let Some(new) = self.contact(row.id)? else {
+            return Ok(());
+        };
         if queued || new.ino.is_none() {
             return Ok(());
         }
@@ -95,15 +125,25 @@ impl Tx<'_> {
 
     /// Lets the file follow a change made elsewhere: bytes if the meaning changed, name if displayName did,
     /// directory if the contact was moved. Bytes that still mean the same stay the user's (behaviour P2).
-    fn reshow(&mut self, old: &ContactRow, new: &ContactRow, modified: Option<Stamp>) -> Result<()> {
-        let (Some(ino), Some(card)) = (new.ino, &new.card) else { return Ok(()) };
+    fn reshow(
+        &mut self,
+        old: &ContactRow,
+        new: &ContactRow,
+        modified: Option<Stamp>,
+    ) -> Result<()> {
+        let (Some(ino), Some(card)) = (new.ino, &new.card) else {
+            return Ok(());
+        };
         let dirty = self.inode(ino)?.is_some_and(|row| row.dirty);
         if old.card.as_ref() != Some(card) && !dirty {
             let bytes = vcard::render(card, new.graph.as_ref(), self.style);
             let mtime = self.moved_on(ino, modified)?;
             self.replace_inode(new, ino, &bytes, mtime)?;
         }
-        let renamed = old.card.as_ref().is_some_and(|old| natural_name(old) != natural_name(card));
+        let renamed = old
+            .card
+            .as_ref()
+            .is_some_and(|old| natural_name(old) != natural_name(card));
         if renamed || old.folder != new.folder {
             self.rename_file(new, card)?;
         }
@@ -112,17 +152,27 @@ impl Tx<'_> {
 
     /// The later of the present mtime and a change made elsewhere (behaviour 1.7).
     fn moved_on(&self, ino: Ino, modified: Option<Stamp>) -> Result<Stamp> {
-        let before = self.inode(ino)?.map_or(Stamp::default(), |row| row.attr.mtime);
+        let before = self
+            .inode(ino)?
+            .map_or(Stamp::default(), |row| row.attr.mtime);
         let now = modified.unwrap_or(self.now);
         // The service counts whole seconds: a second change within one must still be seen by make, rsync and vim.
-        Ok(if now > before { now } else { self.now.max(Stamp(before.0 + 1)) })
+        Ok(if now > before {
+            now
+        } else {
+            self.now.max(Stamp(before.0 + 1))
+        })
     }
 
     fn rename_file(&mut self, contact: &ContactRow, card: &Card) -> Result<()> {
-        let (Some(folder), Some(current)) = (self.folder(contact.folder)?, self.contact(contact.id)?) else {
+        let (Some(folder), Some(current)) =
+            (self.folder(contact.folder)?, self.contact(contact.id)?)
+        else {
             return Ok(());
         };
-        let Some(ino) = current.ino else { return Ok(()) };
+        let Some(ino) = current.ino else {
+            return Ok(());
+        };
         for (dir, name) in self.names(ino)? {
             if self.is_card_entry(dir, &name)? {
                 self.unlink(dir, &name)?;
@@ -137,11 +187,20 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn show(&mut self, id: RowId, modified: Option<Stamp>) -> Result<()> {
-        let Some(contact) = self.contact(id)? else { return Ok(()) };
-        let (Some(card), Some(folder)) = (&contact.card, self.folder(contact.folder)?) else { return Ok(()) };
+        let Some(contact) = self.contact(id)? else {
+            return Ok(());
+        };
+        let (Some(card), Some(folder)) = (&contact.card, self.folder(contact.folder)?) else {
+            return Ok(());
+        };
         let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
         let mtime = modified.unwrap_or(contact.created);
-        let attr = Attr { mode: 0o600, size: bytes.len() as u64, mtime, ctime: mtime };
+        let attr = Attr {
+            mode: 0o600,
+            size: bytes.len() as u64,
+            mtime,
+            ctime: mtime,
+        };
         let ino = self.new_inode(InodeKind::Card(Some(id)), attr)?;
         self.put_text(ino, &bytes)?;
         let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
@@ -155,7 +214,9 @@ impl Tx<'_> {
         while self.entry(folder.ino, &name)?.is_some() {
             name = match id {
                 Some(id) => names::disambiguated(&name, id),
-                None => names::disambiguated(&name, &ContactId::new(uuid::Uuid::new_v4().to_string())),
+                None => {
+                    names::disambiguated(&name, &ContactId::new(uuid::Uuid::new_v4().to_string()))
+                }
             };
         }
         Ok(name)
@@ -168,7 +229,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database or the local disk fails.
     pub fn vanish(&mut self, folder: FolderRowId, id: &ContactId) -> Result<()> {
-        let Some(contact) = self.contact_by_graph(id)? else { return Ok(()) };
+        let Some(contact) = self.contact_by_graph(id)? else {
+            return Ok(());
+        };
         if contact.folder != folder {
             return Ok(()); // Moved: its new folder shows it.
         }
@@ -187,7 +250,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn make_again(&mut self, contact: &ContactRow, ours: Option<Card>) -> Result<()> {
-        let Some(ours) = ours.or_else(|| contact.card.clone()) else { return Ok(()) };
+        let Some(ours) = ours.or_else(|| contact.card.clone()) else {
+            return Ok(());
+        };
         self.drop_jobs(contact.id)?;
         self.sql
             .prepare_cached("UPDATE contact SET graph = NULL, change_key = NULL, wire = NULL, residue = NULL WHERE id = ?1")?
@@ -221,10 +286,16 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn born(&mut self, seq: super::Seq, theirs: &ServerContact) -> Result<()> {
-        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else { return Ok(()) };
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
+            return Ok(());
+        };
         self.sql
             .prepare_cached("UPDATE contact SET graph = ?2, created = ?3 WHERE id = ?1")?
-            .execute((contact.0, theirs.id.as_str(), theirs.created.unwrap_or(self.now).0))?;
+            .execute((
+                contact.0,
+                theirs.id.as_str(),
+                theirs.created.unwrap_or(self.now).0,
+            ))?;
         self.taken(seq, theirs)
     }
 
@@ -233,43 +304,98 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn taken(&mut self, seq: super::Seq, theirs: &ServerContact) -> Result<()> {
-        let Some(job) = self.job(seq)? else { return Ok(()) };
-        let Some(row) = job.contact.map(|id| self.contact(id)).transpose()?.flatten() else { return Ok(()) };
-        let residue = theirs.residue.clone().or_else(|| job.ours.as_ref().map(|ours| self.sent_residue(ours, job.op)));
-        self.set_wire(row.id, &ServerContact { residue, ..theirs.clone() })?;
+        let Some(job) = self.job(seq)? else {
+            return Ok(());
+        };
+        let Some(row) = job
+            .contact
+            .map(|id| self.contact(id))
+            .transpose()?
+            .flatten()
+        else {
+            return Ok(());
+        };
+        let residue = theirs.residue.clone().or_else(|| {
+            job.ours
+                .as_ref()
+                .map(|ours| self.sent_residue(ours, job.op))
+        });
+        self.set_wire(
+            row.id,
+            &ServerContact {
+                residue,
+                ..theirs.clone()
+            },
+        )?;
         self.remember_key(&row, &job, &theirs.change_key)?;
+        self.rebase_edit(&row, &theirs.change_key)?;
         self.mark_seen(row.id)?;
         self.finish(seq)?;
         self.clear_problem(row.id)?;
-        let Some(new) = self.contact(row.id)? else { return Ok(()) };
-        let settled = self.last_job(row.id)?.is_none();
-        if settled && new.card != job.ours {
-            // The service made something else of it: the file says so.
-            self.foreign(|tx| tx.reshow(&ContactRow { card: job.ours.clone(), ..new.clone() }, &new, theirs.modified))?;
+        let Some(new) = self.contact(row.id)? else {
+            return Ok(());
+        };
+        if self.last_job(row.id)?.is_none() {
+            self.follow_reply(&new, theirs.modified)
+        } else {
+            Ok(())
         }
+    }
+
+    /// Lets the file show the service's card when its text means something else: the service has normalised a value,
+    /// or the text is a copy with another contact's UID.
+    fn follow_reply(&mut self, contact: &ContactRow, modified: Option<Stamp>) -> Result<()> {
+        let (Some(ino), Some(card)) = (contact.ino, &contact.card) else {
+            return Ok(());
+        };
+        if self.inode(ino)?.is_none_or(|row| row.dirty) {
+            return Ok(());
+        }
+        let text = self.text(ino)?.unwrap_or_default();
+        let said = vcard::read(&text, Some((card, contact.graph.as_ref())), self.style);
+        if said.is_ok_and(|said| said == *card) {
+            return Ok(());
+        }
+        let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+        let mtime = self.moved_on(ino, modified)?;
+        self.foreign(|tx| tx.replace_inode(contact, ino, &bytes, mtime))?;
         Ok(())
     }
 
     fn sent_residue(&self, ours: &Card, op: Op) -> ResidueText {
-        if op == Op::Create { ours.for_create().1 } else { ours.residue.encode() }
+        if op == Op::Create {
+            ours.for_create().1
+        } else {
+            ours.residue.encode()
+        }
     }
 
     /// A version that our own write replaced may still be shown by a lagging delta: it must not count as news.
     fn remember_key(&mut self, row: &ContactRow, job: &super::Job, new: &ChangeKey) -> Result<()> {
-        let mut old: Vec<&str> = row.old_keys.split(' ').filter(|key| !key.is_empty()).collect();
-        for key in [row.change_key.as_ref(), job.base_key.as_ref()].into_iter().flatten() {
+        let mut old: Vec<&str> = row
+            .old_keys
+            .split(' ')
+            .filter(|key| !key.is_empty())
+            .collect();
+        for key in [row.change_key.as_ref(), job.base_key.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             if key != new && !old.contains(&key.as_str()) {
                 old.push(key.as_str());
             }
         }
         let keep = old.len().saturating_sub(OLD_KEYS);
         let old = old.split_off(keep).join(" ");
-        self.sql.prepare_cached("UPDATE contact SET old_keys = ?2 WHERE id = ?1")?.execute((row.id.0, old))?;
+        self.sql
+            .prepare_cached("UPDATE contact SET old_keys = ?2 WHERE id = ?1")?
+            .execute((row.id.0, old))?;
         Ok(())
     }
 
     fn set_wire(&mut self, id: RowId, theirs: &ServerContact) -> Result<()> {
-        let wire = serde_json::to_string(&theirs.contact).map_err(|error| super::Error::Corrupt(error.to_string()))?;
+        let wire = serde_json::to_string(&theirs.contact)
+            .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
             .prepare_cached("UPDATE contact SET change_key = ?2, wire = ?3, residue = coalesce(?4, residue) WHERE id = ?1")?
             .execute((
@@ -278,7 +404,11 @@ impl Tx<'_> {
                 wire,
                 theirs.residue.as_ref().map(ResidueText::as_str),
             ))?;
-        Ok(())
+        let card = self.contact(id)?.and_then(|row| row.card);
+        let uid = card
+            .and_then(|card| card.uid())
+            .unwrap_or_else(|| vcard::derived_uid(&theirs.id));
+        self.set_uid(id, Some(&uid))
     }
 
     /// A deletion has succeeded.
@@ -304,7 +434,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn moved(&mut self, seq: super::Seq, theirs: &ServerContact) -> Result<()> {
-        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else { return Ok(()) };
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
+            return Ok(());
+        };
         self.sql
             .prepare_cached("UPDATE contact SET graph = ?2 WHERE id = ?1")?
             .execute((contact.0, theirs.id.as_str()))?;

@@ -22,16 +22,24 @@ impl Blobs {
     /// # Errors
     /// When it cannot be made.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        Ok(Self { dir: dir.to_owned() })
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+        })
     }
 
-    /// Opens an inode's file for reading and writing, making it when missing.
+    /// Opens an inode's file for reading and writing.
     ///
     /// # Errors
-    /// What the local disk says, ENOSPC among it.
+    /// When there is none, or what the local disk says.
     pub fn file(&self, ino: Ino) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(self.path(ino))
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.path(ino))
     }
 
     /// An inode's bytes.
@@ -42,13 +50,18 @@ impl Blobs {
         fs::read(self.path(ino))
     }
 
-    /// Replaces an inode's bytes.
+    /// Makes an inode's file, or replaces its bytes.
     ///
     /// # Errors
     /// What the local disk says.
     pub fn write(&self, ino: Ino, bytes: &[u8]) -> io::Result<()> {
-        let file = self.file(ino)?;
-        file.set_len(0)?;
+        let path = self.path(ino);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
         std::os::unix::fs::FileExt::write_all_at(&file, bytes, 0)
     }
 

@@ -58,14 +58,21 @@ struct KeptCard {
 
 /// Writes a card as JSON.
 pub(super) fn card_to_json(card: &Card) -> Result<String> {
-    let kept = KeptCard { contact: card.contact.clone(), residue: card.residue.encode() };
+    let kept = KeptCard {
+        contact: card.contact.clone(),
+        residue: card.residue.encode(),
+    };
     serde_json::to_string(&kept).map_err(|error| Error::Corrupt(error.to_string()))
 }
 
 /// Reads a card as [`card_to_json`] wrote it.
 pub(super) fn card_from_json(json: &str) -> Result<Card> {
-    let kept: KeptCard = serde_json::from_str(json).map_err(|error| Error::Corrupt(error.to_string()))?;
-    Ok(Card { contact: kept.contact, residue: decode(&kept.residue) })
+    let kept: KeptCard =
+        serde_json::from_str(json).map_err(|error| Error::Corrupt(error.to_string()))?;
+    Ok(Card {
+        contact: kept.contact,
+        residue: decode(&kept.residue),
+    })
 }
 
 /// A residue that cannot be read is shown as none; it is never a reason to hide a contact (vcard-mapping 6).
@@ -109,7 +116,9 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn new_contact(&mut self, folder: FolderRowId, ino: Ino) -> Result<RowId> {
         self.sql
-            .prepare_cached("INSERT INTO contact(folder, created, ino, seen) VALUES(?1, ?2, ?3, 0)")?
+            .prepare_cached(
+                "INSERT INTO contact(folder, created, ino, seen) VALUES(?1, ?2, ?3, 0)",
+            )?
             .execute((folder.0, self.now.0, ino.0))?;
         Ok(RowId(self.sql.last_insert_rowid()))
     }
@@ -130,7 +139,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn set_contact_folder(&mut self, id: RowId, folder: FolderRowId) -> Result<()> {
-        self.sql.prepare_cached("UPDATE contact SET folder = ?2 WHERE id = ?1")?.execute((id.0, folder.0))?;
+        self.sql
+            .prepare_cached("UPDATE contact SET folder = ?2 WHERE id = ?1")?
+            .execute((id.0, folder.0))?;
         Ok(())
     }
 
@@ -163,7 +174,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn end_edit(&mut self, ino: Ino) -> Result<()> {
-        self.sql.prepare_cached("DELETE FROM edit WHERE ino = ?1")?.execute([ino.0])?;
+        self.sql
+            .prepare_cached("DELETE FROM edit WHERE ino = ?1")?
+            .execute([ino.0])?;
         Ok(())
     }
 
@@ -172,7 +185,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn remove_contact(&mut self, id: RowId) -> Result<()> {
-        self.sql.prepare_cached("DELETE FROM contact WHERE id = ?1")?.execute([id.0])?;
+        self.sql
+            .prepare_cached("DELETE FROM contact WHERE id = ?1")?
+            .execute([id.0])?;
         Ok(())
     }
 
@@ -195,10 +210,12 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn without_residue(&self, folder: FolderRowId) -> Result<Vec<ContactId>> {
-        let mut rows = self
-            .sql
-            .prepare_cached("SELECT graph FROM contact WHERE folder = ?1 AND residue IS NULL AND graph IS NOT NULL")?;
-        let rows = rows.query_map([folder.0], |row| row.get::<_, String>(0).map(ContactId::new))?;
+        let mut rows = self.sql.prepare_cached(
+            "SELECT graph FROM contact WHERE folder = ?1 AND residue IS NULL AND graph IS NOT NULL",
+        )?;
+        let rows = rows.query_map([folder.0], |row| {
+            row.get::<_, String>(0).map(ContactId::new)
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -211,7 +228,9 @@ impl Tx<'_> {
             "SELECT graph FROM contact WHERE folder = ?1 AND graph IS NOT NULL
              AND seen < (SELECT generation FROM folder WHERE id = ?1)",
         )?;
-        let rows = rows.query_map([folder.0], |row| row.get::<_, String>(0).map(ContactId::new))?;
+        let rows = rows.query_map([folder.0], |row| {
+            row.get::<_, String>(0).map(ContactId::new)
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -220,9 +239,53 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn contacts_of(&self, folder: FolderRowId) -> Result<Vec<RowId>> {
-        let mut rows = self.sql.prepare_cached("SELECT id FROM contact WHERE folder = ?1")?;
+        let mut rows = self
+            .sql
+            .prepare_cached("SELECT id FROM contact WHERE folder = ?1")?;
         let rows = rows.query_map([folder.0], |row| row.get(0).map(RowId))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The UID a contact's file shows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn uid_of(&self, id: RowId) -> Result<Option<String>> {
+        let uid: Option<Option<String>> = self
+            .sql
+            .prepare_cached("SELECT uid FROM contact WHERE id = ?1")?
+            .query_row([id.0], |row| row.get(0))
+            .optional()?;
+        Ok(uid.flatten())
+    }
+
+    /// Whether a shown contact of a folder has this UID.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn has_uid(&self, folder: FolderRowId, uid: &str) -> Result<bool> {
+        Ok(self
+            .sql
+            .prepare_cached(
+                "SELECT 1 FROM contact WHERE uid = ?1 AND folder = ?2 AND ino IS NOT NULL",
+            )?
+            .exists((uid, folder.0))?)
+    }
+
+    pub(super) fn set_uid(&mut self, id: RowId, uid: Option<&str>) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE contact SET uid = ?2 WHERE id = ?1")?
+            .execute((id.0, uid))?;
+        Ok(())
+    }
+
+    /// An own write gave a contact a new version: an edit that is under way goes on from it.
+    pub(super) fn rebase_edit(&mut self, contact: &ContactRow, key: &ChangeKey) -> Result<()> {
+        let before = contact.change_key.as_ref().map(ChangeKey::as_str);
+        self.sql
+            .prepare_cached("UPDATE edit SET base_key = ?3 WHERE ino = ?1 AND base_key IS ?2")?
+            .execute((contact.ino.map(|ino| ino.0), before, key.as_str()))?;
+        Ok(())
     }
 
     /// Marks a contact as seen in the folder's present full load.
@@ -242,7 +305,12 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn set_residue(&mut self, id: &ContactId, key: &ChangeKey, residue: &ResidueText) -> Result<bool> {
+    pub fn set_residue(
+        &mut self,
+        id: &ContactId,
+        key: &ChangeKey,
+        residue: &ResidueText,
+    ) -> Result<bool> {
         let done = self
             .sql
             .prepare_cached("UPDATE contact SET residue = ?3 WHERE graph = ?1 AND change_key = ?2 AND residue IS NULL")?
@@ -251,15 +319,25 @@ impl Tx<'_> {
     }
 }
 
-fn one(sql: &rusqlite::Connection, condition: &str, key: impl rusqlite::ToSql) -> Result<Option<ContactRow>> {
+fn one(
+    sql: &rusqlite::Connection,
+    condition: &str,
+    key: impl rusqlite::ToSql,
+) -> Result<Option<ContactRow>> {
     let found = sql
         .prepare_cached(&format!("SELECT {COLUMNS} FROM contact WHERE {condition}"))?
         .query_row([key], ContactRow::from_row)
         .optional()?;
-    let Some((mut row, wire, residue)) = found else { return Ok(None) };
+    let Some((mut row, wire, residue)) = found else {
+        return Ok(None);
+    };
     if let Some(wire) = wire {
-        let contact = serde_json::from_str(&wire).map_err(|error| Error::Corrupt(error.to_string()))?;
-        row.card = Some(Card::from_server(contact, decode(&ResidueText::new(residue.unwrap_or_default()))));
+        let contact =
+            serde_json::from_str(&wire).map_err(|error| Error::Corrupt(error.to_string()))?;
+        row.card = Some(Card::from_server(
+            contact,
+            decode(&ResidueText::new(residue.unwrap_or_default())),
+        ));
     }
     Ok(Some(row))
 }

@@ -37,7 +37,8 @@ pub struct FolderRow {
     pub loaded: bool,
 }
 
-const COLUMNS: &str = "id, graph, parent, name, is_default, ino, delta, resume, generation, pulled, loaded";
+const COLUMNS: &str =
+    "id, graph, parent, name, is_default, ino, delta, resume, generation, pulled, loaded";
 
 impl FolderRow {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -64,8 +65,11 @@ impl Store {
     /// When the database fails.
     pub fn folders(&self) -> Result<Vec<FolderRow>> {
         self.read(|sql| {
-            let mut rows = sql.prepare_cached(&format!("SELECT {COLUMNS} FROM folder ORDER BY id"))?;
-            Ok(rows.query_map([], FolderRow::from_row)?.collect::<Result<_, _>>()?)
+            let mut rows =
+                sql.prepare_cached(&format!("SELECT {COLUMNS} FROM folder ORDER BY id"))?;
+            Ok(rows
+                .query_map([], FolderRow::from_row)?
+                .collect::<Result<_, _>>()?)
         })
     }
 
@@ -75,7 +79,8 @@ impl Store {
     /// When the database fails.
     pub fn contact_counts(&self) -> Result<Vec<(FolderRowId, usize)>> {
         self.read(|sql| {
-            let mut rows = sql.prepare_cached("SELECT folder, count(*) FROM contact GROUP BY folder")?;
+            let mut rows =
+                sql.prepare_cached("SELECT folder, count(*) FROM contact GROUP BY folder")?;
             let rows = rows.query_map([], |row| Ok((FolderRowId(row.get(0)?), row.get(1)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -119,9 +124,19 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn add_folder(&mut self, graph: Option<&Folder>, parent: Option<FolderRowId>, name: &str) -> Result<FolderRow> {
+    pub fn add_folder(
+        &mut self,
+        graph: Option<&Folder>,
+        parent: Option<FolderRowId>,
+        name: &str,
+    ) -> Result<FolderRow> {
         let above = self.dir_of(parent)?;
-        let attr = Attr { mode: 0o700, size: 0, mtime: self.now, ctime: self.now };
+        let attr = Attr {
+            mode: 0o700,
+            size: 0,
+            mtime: self.now,
+            ctime: self.now,
+        };
         let id = FolderRowId(self.next("folder", 1)?.cast_signed());
         let ino = self.new_inode(InodeKind::Folder(id), attr)?;
         self.sql.prepare_cached(
@@ -137,7 +152,8 @@ impl Tx<'_> {
         ))?;
         let shown = self.free_folder_name(above, name)?;
         self.link(above, &shown, ino)?;
-        self.folder(id)?.ok_or_else(|| super::Error::Corrupt(format!("folder {} vanished", id.0)))
+        self.folder(id)?
+            .ok_or_else(|| super::Error::Corrupt(format!("folder {} vanished", id.0)))
     }
 
     /// The directory a folder's directory lies in.
@@ -165,7 +181,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn folder_made(&mut self, id: FolderRowId, graph: &FolderId) -> Result<()> {
-        self.sql.prepare_cached("UPDATE folder SET graph = ?2 WHERE id = ?1")?.execute((id.0, graph.as_str()))?;
+        self.sql
+            .prepare_cached("UPDATE folder SET graph = ?2 WHERE id = ?1")?
+            .execute((id.0, graph.as_str()))?;
         self.wakes = true;
         Ok(())
     }
@@ -175,7 +193,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn rename_folder(&mut self, id: FolderRowId, name: &str, shown: bool) -> Result<()> {
-        self.sql.prepare_cached("UPDATE folder SET name = ?2 WHERE id = ?1")?.execute((id.0, name))?;
+        self.sql
+            .prepare_cached("UPDATE folder SET name = ?2 WHERE id = ?1")?
+            .execute((id.0, name))?;
         if shown && let Some(folder) = self.folder(id)? {
             for (dir, old) in self.names(folder.ino)? {
                 self.unlink(dir, &old)?;
@@ -191,7 +211,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn reparent_folder(&mut self, id: FolderRowId, parent: Option<FolderRowId>) -> Result<()> {
-        self.sql.prepare_cached("UPDATE folder SET parent = ?2 WHERE id = ?1")?.execute((id.0, parent.map(|id| id.0)))?;
+        self.sql
+            .prepare_cached("UPDATE folder SET parent = ?2 WHERE id = ?1")?
+            .execute((id.0, parent.map(|id| id.0)))?;
         if let Some(folder) = self.folder(id)? {
             for (dir, old) in self.names(folder.ino)? {
                 self.unlink(dir, &old)?;
@@ -203,17 +225,29 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Takes a folder's directory away while its removal is queued.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn hide_folder(&mut self, id: FolderRowId) -> Result<()> {
+        let Some(folder) = self.folder(id)? else {
+            return Ok(());
+        };
+        for (dir, name) in self.names(folder.ino)? {
+            self.unlink(dir, &name)?;
+        }
+        self.drop_if_unnamed(folder.ino, false)
+    }
+
     /// Removes a folder's row and directory; its contacts must be gone.
     ///
     /// # Errors
     /// When the database fails.
     pub fn remove_folder(&mut self, id: FolderRowId) -> Result<()> {
-        let Some(folder) = self.folder(id)? else { return Ok(()) };
-        for (dir, name) in self.names(folder.ino)? {
-            self.unlink(dir, &name)?;
-        }
-        self.drop_if_unnamed(folder.ino, false)?;
-        self.sql.prepare_cached("DELETE FROM folder WHERE id = ?1")?.execute([id.0])?;
+        self.hide_folder(id)?;
+        self.sql
+            .prepare_cached("DELETE FROM folder WHERE id = ?1")?
+            .execute([id.0])?;
         Ok(())
     }
 
@@ -238,7 +272,9 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn begin_load(&mut self, id: FolderRowId) -> Result<()> {
         self.sql
-            .prepare_cached("UPDATE folder SET generation = generation + 1, resume = NULL WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE folder SET generation = generation + 1, resume = NULL WHERE id = ?1",
+            )?
             .execute([id.0])?;
         Ok(())
     }
@@ -248,7 +284,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn set_resume(&mut self, id: FolderRowId, link: &DeltaLink) -> Result<()> {
-        self.sql.prepare_cached("UPDATE folder SET resume = ?2 WHERE id = ?1")?.execute((id.0, link.as_str()))?;
+        self.sql
+            .prepare_cached("UPDATE folder SET resume = ?2 WHERE id = ?1")?
+            .execute((id.0, link.as_str()))?;
         Ok(())
     }
 }

@@ -8,6 +8,8 @@ use crate::model::{Ino, Stamp};
 /// What an inode is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InodeKind {
+    /// The mount's root.
+    Root,
     /// The directory of a contact folder.
     Folder(FolderRowId),
     /// A scratch directory.
@@ -28,6 +30,7 @@ impl InodeKind {
             Self::Card(_) => 2,
             Self::File => 3,
             Self::Symlink(_) => 4,
+            Self::Root => 5,
         }
     }
 }
@@ -67,13 +70,19 @@ impl InodeRow {
             1 => InodeKind::Dir,
             2 => InodeKind::Card(row.get::<_, Option<i64>>(3)?.map(RowId)),
             3 => InodeKind::File,
+            5 => InodeKind::Root,
             _ => InodeKind::Symlink(row.get(9)?),
         };
         Ok(Self {
             ino: Ino(row.get(0)?),
             kind,
             dirty: row.get(4)?,
-            attr: Attr { mode: row.get(5)?, size: row.get(6)?, mtime: Stamp(row.get(7)?), ctime: Stamp(row.get(8)?) },
+            attr: Attr {
+                mode: row.get(5)?,
+                size: row.get(6)?,
+                mtime: Stamp(row.get(7)?),
+                ctime: Stamp(row.get(8)?),
+            },
         })
     }
 }
@@ -130,7 +139,12 @@ impl Tx<'_> {
     pub fn new_inode(&mut self, kind: InodeKind, attr: Attr) -> Result<Ino> {
         let ino = Ino(self.next("ino", Ino::ROOT.0 + 1)?);
         let dirty = matches!(kind, InodeKind::Card(None));
-        self.put_inode(InodeRow { ino, kind, dirty, attr })?;
+        self.put_inode(InodeRow {
+            ino,
+            kind,
+            dirty,
+            attr,
+        })?;
         Ok(ino)
     }
 
@@ -143,13 +157,44 @@ impl Tx<'_> {
             InodeKind::Folder(id) => (Some(id.0), None, None),
             InodeKind::Card(id) => (None, id.map(|id| id.0), None),
             InodeKind::Symlink(target) => (None, None, Some(target)),
-            InodeKind::Dir | InodeKind::File => (None, None, None),
+            InodeKind::Root | InodeKind::Dir | InodeKind::File => (None, None, None),
         };
-        let Attr { mode, size, mtime, ctime } = row.attr;
+        let Attr {
+            mode,
+            size,
+            mtime,
+            ctime,
+        } = row.attr;
         self.sql
-            .prepare_cached(&format!("INSERT OR REPLACE INTO inode({COLUMNS}) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"))?
-            .execute((row.ino.0, row.kind.code(), folder, contact, row.dirty, mode, size, mtime.0, ctime.0, target))?;
+            .prepare_cached(&format!(
+                "INSERT OR REPLACE INTO inode({COLUMNS}) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"
+            ))?
+            .execute((
+                row.ino.0,
+                row.kind.code(),
+                folder,
+                contact,
+                row.dirty,
+                mode,
+                size,
+                mtime.0,
+                ctime.0,
+                target,
+            ))?;
         self.emit(Event::Inode(row));
+        Ok(())
+    }
+
+    /// Writes the attributes of an inode that the mirror has already changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn keep_attr(&mut self, ino: Ino, attr: Attr) -> Result<()> {
+        self.sql
+            .prepare_cached(
+                "UPDATE inode SET mode = ?2, size = ?3, mtime = ?4, ctime = ?5 WHERE ino = ?1",
+            )?
+            .execute((ino.0, attr.mode, attr.size, attr.mtime.0, attr.ctime.0))?;
         Ok(())
     }
 
@@ -182,7 +227,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn names(&self, ino: Ino) -> Result<Vec<(Ino, String)>> {
-        let mut names = self.sql.prepare_cached("SELECT dir, name FROM entry WHERE ino = ?1")?;
+        let mut names = self
+            .sql
+            .prepare_cached("SELECT dir, name FROM entry WHERE ino = ?1")?;
         let names = names.query_map([ino.0], |row| Ok((Ino(row.get(0)?), row.get(1)?)))?;
         Ok(names.collect::<Result<_, _>>()?)
     }
@@ -196,7 +243,12 @@ impl Tx<'_> {
             .prepare_cached("INSERT OR REPLACE INTO entry(dir, name, ino) VALUES(?1, ?2, ?3)")?
             .execute((dir.0, name, ino.0))?;
         self.touch_dir(dir)?;
-        self.emit(Event::Linked { dir, name: name.to_owned(), ino, at: self.now });
+        self.emit(Event::Linked {
+            dir,
+            name: name.to_owned(),
+            ino,
+            at: self.now,
+        });
         Ok(())
     }
 
@@ -205,9 +257,20 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn unlink(&mut self, dir: Ino, name: &str) -> Result<()> {
-        self.sql.prepare_cached("DELETE FROM entry WHERE dir = ?1 AND name = ?2")?.execute((dir.0, name))?;
-        self.touch_dir(dir)?;
-        self.emit(Event::Unlinked { dir, name: name.to_owned(), at: self.now });
+        let gone: Option<u64> = self
+            .sql
+            .prepare_cached("DELETE FROM entry WHERE dir = ?1 AND name = ?2 RETURNING ino")?
+            .query_row((dir.0, name), |row| row.get(0))
+            .optional()?;
+        if let Some(ino) = gone.map(Ino) {
+            self.touch_dir(dir)?;
+            self.emit(Event::Unlinked {
+                dir,
+                name: name.to_owned(),
+                ino,
+                at: self.now,
+            });
+        }
         Ok(())
     }
 
@@ -225,7 +288,9 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn drop_if_unnamed(&mut self, ino: Ino, replaced: bool) -> Result<()> {
         if self.names(ino)?.is_empty() {
-            self.sql.prepare_cached("DELETE FROM inode WHERE ino = ?1")?.execute([ino.0])?;
+            self.sql
+                .prepare_cached("DELETE FROM inode WHERE ino = ?1")?
+                .execute([ino.0])?;
             self.emit(Event::Dropped { ino, replaced });
         }
         Ok(())
@@ -264,7 +329,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn put_text(&mut self, ino: Ino, bytes: &[u8]) -> Result<()> {
-        self.sql.prepare_cached("INSERT OR REPLACE INTO text VALUES(?1, ?2)")?.execute((ino.0, bytes))?;
+        self.sql
+            .prepare_cached("INSERT OR REPLACE INTO text VALUES(?1, ?2)")?
+            .execute((ino.0, bytes))?;
         Ok(())
     }
 
@@ -279,7 +346,12 @@ impl Tx<'_> {
     /// When the database or the local disk fails.
     pub fn put_scratch(&mut self, dir: Ino, name: &str, bytes: &[u8]) -> Result<()> {
         self.remove_scratch(dir, name)?;
-        let attr = Attr { mode: 0o600, size: bytes.len() as u64, mtime: self.now, ctime: self.now };
+        let attr = Attr {
+            mode: 0o600,
+            size: bytes.len() as u64,
+            mtime: self.now,
+            ctime: self.now,
+        };
         let ino = self.new_inode(InodeKind::File, attr)?;
         self.blobs.write(ino, bytes)?;
         self.link(dir, name, ino)
@@ -302,8 +374,19 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn replace_inode(&mut self, contact: &ContactRow, old: Ino, bytes: &[u8], mtime: Stamp) -> Result<Ino> {
-        let attr = Attr { mode: 0o600, size: bytes.len() as u64, mtime, ctime: mtime };
+    pub fn replace_inode(
+        &mut self,
+        contact: &ContactRow,
+        old: Ino,
+        bytes: &[u8],
+        mtime: Stamp,
+    ) -> Result<Ino> {
+        let attr = Attr {
+            mode: 0o600,
+            size: bytes.len() as u64,
+            mtime,
+            ctime: mtime,
+        };
         let ino = self.new_inode(InodeKind::Card(Some(contact.id)), attr)?;
         self.put_text(ino, bytes)?;
         for (dir, name) in self.names(old)? {
@@ -332,7 +415,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database or the local disk fails.
     pub fn become_scratch(&mut self, ino: Ino) -> Result<()> {
-        let Some(mut row) = self.inode(ino)? else { return Ok(()) };
+        let Some(mut row) = self.inode(ino)? else {
+            return Ok(());
+        };
         if !row.dirty
             && let Some(bytes) = self.text(ino)?
         {
@@ -349,6 +434,12 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn is_card_entry(&self, dir: Ino, name: &str) -> Result<bool> {
         Ok(crate::names::is_card_name(name)
-            && matches!(self.inode(dir)?, Some(InodeRow { kind: InodeKind::Folder(_), .. })))
+            && matches!(
+                self.inode(dir)?,
+                Some(InodeRow {
+                    kind: InodeKind::Folder(_),
+                    ..
+                })
+            ))
     }
 }

@@ -49,7 +49,9 @@ impl Op {
     /// The word for it in the database, in `status` and in the log.
     #[must_use]
     pub fn word(self) -> &'static str {
-        OPS.iter().find(|(op, _)| *op == self).map_or("", |(_, word)| word)
+        OPS.iter()
+            .find(|(op, _)| *op == self)
+            .map_or("", |(_, word)| word)
     }
 }
 
@@ -93,7 +95,8 @@ pub struct Unlinked<'a> {
     pub ino: Ino,
 }
 
-const COLUMNS: &str = "seq, op, contact, folder, attempts, base, base_key, ours, client, moved, name, unsure";
+const COLUMNS: &str =
+    "seq, op, contact, folder, attempts, base, base_key, ours, client, moved, name, unsure";
 
 type Raw = (Job, Option<String>, Option<String>);
 
@@ -101,7 +104,10 @@ fn raw_job(row: &Row<'_>) -> rusqlite::Result<Raw> {
     let word: String = row.get(1)?;
     let job = Job {
         seq: Seq(row.get(0)?),
-        op: OPS.iter().find(|(_, known)| *known == word).map_or(Op::Update, |(op, _)| *op),
+        op: OPS
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map_or(Op::Update, |(op, _)| *op),
         contact: row.get::<_, Option<i64>>(2)?.map(RowId),
         folder: row.get::<_, Option<i64>>(3)?.map(FolderRowId),
         attempts: row.get(4)?,
@@ -155,7 +161,9 @@ impl Store {
     pub fn waiting(&self, contact: RowId, upto: Seq) -> Result<Option<u32>> {
         self.read(|sql| {
             Ok(sql
-                .prepare_cached("SELECT max(attempts) FROM outbox WHERE contact = ?1 AND seq <= ?2")?
+                .prepare_cached(
+                    "SELECT max(attempts) FROM outbox WHERE contact = ?1 AND seq <= ?2",
+                )?
                 .query_row((contact.0, upto.0), |row| row.get(0))?)
         })
     }
@@ -209,13 +217,17 @@ impl Tx<'_> {
         self.drop_unborn()?;
         let raw: Vec<Raw> = self
             .sql
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM outbox o WHERE {READY} ORDER BY seq LIMIT ?2"))?
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM outbox o WHERE {READY} ORDER BY seq LIMIT ?2"
+            ))?
             .query_map((self.now.0, limit), raw_job)?
             .collect::<Result<_, _>>()?;
         let jobs: Vec<Job> = raw.into_iter().map(whole_job).collect::<Result<_>>()?;
         for job in &jobs {
             self.sql
-                .prepare_cached("UPDATE outbox SET sending = 1, attempts = attempts + 1 WHERE seq = ?1")?
+                .prepare_cached(
+                    "UPDATE outbox SET sending = 1, attempts = attempts + 1 WHERE seq = ?1",
+                )?
                 .execute([job.seq.0])?;
         }
         Ok(jobs)
@@ -293,6 +305,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn queue_create(&mut self, contact: RowId, ours: &Card) -> Result<Seq> {
         let seq = self.queue(Op::Create, Some(contact), None, self.now)?;
+        self.set_uid(contact, ours.uid().as_deref())?;
         self.sql
             .prepare_cached("UPDATE outbox SET ours = ?2, client = ?3 WHERE seq = ?1")?
             .execute((seq.0, card_to_json(ours)?, uuid::Uuid::new_v4().to_string()))?;
@@ -314,18 +327,22 @@ impl Tx<'_> {
             .query_row([contact.id.0], |row| row.get(0))
             .optional()?;
         if let Some(seq) = unsent {
-            self.sql.prepare_cached("UPDATE outbox SET ours = ?2 WHERE seq = ?1")?.execute((seq, json))?;
+            self.sql
+                .prepare_cached("UPDATE outbox SET ours = ?2 WHERE seq = ?1")?
+                .execute((seq, json))?;
             self.wakes = true;
             return Ok(Seq(seq));
         }
         let base = contact.card.as_ref().map(card_to_json).transpose()?;
         let seq = self.queue(Op::Update, Some(contact.id), None, self.now)?;
-        self.sql.prepare_cached("UPDATE outbox SET ours = ?2, base = ?3, base_key = ?4 WHERE seq = ?1")?.execute((
-            seq.0,
-            json,
-            base,
-            contact.change_key.as_ref().map(ChangeKey::as_str),
-        ))?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET ours = ?2, base = ?3, base_key = ?4 WHERE seq = ?1")?
+            .execute((
+                seq.0,
+                json,
+                base,
+                contact.change_key.as_ref().map(ChangeKey::as_str),
+            ))?;
         Ok(seq)
     }
 
@@ -333,10 +350,17 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn queue_delete(&mut self, contact: &ContactRow, was: Unlinked<'_>, grace: Duration) -> Result<Seq> {
+    pub fn queue_delete(
+        &mut self,
+        contact: &ContactRow,
+        was: Unlinked<'_>,
+        grace: Duration,
+    ) -> Result<Seq> {
         self.set_contact_ino(contact.id, None)?;
         self.sql
-            .prepare_cached("DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0")?
+            .prepare_cached(
+                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0",
+            )?
             .execute([contact.id.0])?;
         let due = self.now.after(grace);
         self.sql
@@ -344,8 +368,16 @@ impl Tx<'_> {
             .execute((contact.id.0, due.0))?;
         let seq = self.queue(Op::Delete, Some(contact.id), None, due)?;
         self.sql
-            .prepare_cached("UPDATE outbox SET dir = ?2, name = ?3, old_ino = ?4, base_key = ?5 WHERE seq = ?1")?
-            .execute((seq.0, was.dir.0, was.name, was.ino.0, contact.change_key.as_ref().map(ChangeKey::as_str)))?;
+            .prepare_cached(
+                "UPDATE outbox SET dir = ?2, name = ?3, old_ino = ?4, base_key = ?5 WHERE seq = ?1",
+            )?
+            .execute((
+                seq.0,
+                was.dir.0,
+                was.name,
+                was.ino.0,
+                contact.change_key.as_ref().map(ChangeKey::as_str),
+            ))?;
         Ok(seq)
     }
 
@@ -363,10 +395,16 @@ impl Tx<'_> {
             )?
             .query_row((dir.0, name), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let Some((seq, contact, ino)) = found else { return Ok(None) };
-        self.sql.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?.execute([seq])?;
+        let Some((seq, contact, ino)) = found else {
+            return Ok(None);
+        };
         self.sql
-            .prepare_cached("UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create'")?
+            .prepare_cached("DELETE FROM outbox WHERE seq = ?1")?
+            .execute([seq])?;
+        self.sql
+            .prepare_cached(
+                "UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create'",
+            )?
             .execute((contact, self.now.0))?;
         Ok(Some((RowId(contact), Ino(ino))))
     }
@@ -376,9 +414,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn unlinked_in(&self, dir: Ino) -> Result<Vec<(String, RowId)>> {
-        let mut rows = self
-            .sql
-            .prepare_cached("SELECT name, contact FROM outbox WHERE op = 'delete' AND dir = ?1 AND sending = 0")?;
+        let mut rows = self.sql.prepare_cached(
+            "SELECT name, contact FROM outbox WHERE op = 'delete' AND dir = ?1 AND sending = 0",
+        )?;
         let rows = rows.query_map([dir.0], |row| Ok((row.get(0)?, RowId(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -390,7 +428,8 @@ impl Tx<'_> {
     pub fn queue_move(&mut self, contact: &ContactRow, to: FolderRowId) -> Result<()> {
         self.set_contact_folder(contact.id, to)?;
         let last = self.last_job(contact.id)?;
-        let unsent = last.is_some_and(|job| matches!(job.op, Op::Move | Op::Create) && job.attempts == 0);
+        let unsent =
+            last.is_some_and(|job| matches!(job.op, Op::Move | Op::Create) && job.attempts == 0);
         if !unsent {
             let seq = self.queue(Op::Move, Some(contact.id), Some(contact.folder), self.now)?;
             self.sql
@@ -406,14 +445,29 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn queue_folder(&mut self, op: Op, folder: FolderRowId, name: &str) -> Result<()> {
         let seq = self.queue(op, None, Some(folder), self.now)?;
-        self.sql.prepare_cached("UPDATE outbox SET name = ?2 WHERE seq = ?1")?.execute((seq.0, name))?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET name = ?2 WHERE seq = ?1")?
+            .execute((seq.0, name))?;
         Ok(())
     }
 
-    fn queue(&mut self, op: Op, contact: Option<RowId>, folder: Option<FolderRowId>, due: Stamp) -> Result<Seq> {
+    fn queue(
+        &mut self,
+        op: Op,
+        contact: Option<RowId>,
+        folder: Option<FolderRowId>,
+        due: Stamp,
+    ) -> Result<Seq> {
         self.sql
-            .prepare_cached("INSERT INTO outbox(op, contact, folder, not_before) VALUES(?1, ?2, ?3, ?4)")?
-            .execute((op.word(), contact.map(|id| id.0), folder.map(|id| id.0), due.0))?;
+            .prepare_cached(
+                "INSERT INTO outbox(op, contact, folder, not_before) VALUES(?1, ?2, ?3, ?4)",
+            )?
+            .execute((
+                op.word(),
+                contact.map(|id| id.0),
+                folder.map(|id| id.0),
+                due.0,
+            ))?;
         self.wakes = true;
         Ok(Seq(self.sql.last_insert_rowid()))
     }
@@ -437,7 +491,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn set_moved(&mut self, seq: Seq, id: &ContactId) -> Result<()> {
-        self.sql.prepare_cached("UPDATE outbox SET moved = ?2 WHERE seq = ?1")?.execute((seq.0, id.as_str()))?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET moved = ?2 WHERE seq = ?1")?
+            .execute((seq.0, id.as_str()))?;
         Ok(())
     }
 
@@ -447,14 +503,22 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn finish(&mut self, seq: Seq) -> Result<()> {
         let job = self.job(seq)?;
-        self.sql.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?.execute([seq.0])?;
+        self.sql
+            .prepare_cached("DELETE FROM outbox WHERE seq = ?1")?
+            .execute([seq.0])?;
         if let Some(contact) = job.and_then(|job| job.contact)
             && let Some(row) = self.contact(contact)?
         {
             let base = row.card.as_ref().map(card_to_json).transpose()?;
             self.sql
-                .prepare_cached("UPDATE outbox SET base = ?2, base_key = ?3 WHERE contact = ?1 AND sending = 0")?
-                .execute((contact.0, base, row.change_key.as_ref().map(ChangeKey::as_str)))?;
+                .prepare_cached(
+                    "UPDATE outbox SET base = ?2, base_key = ?3 WHERE contact = ?1 AND sending = 0",
+                )?
+                .execute((
+                    contact.0,
+                    base,
+                    row.change_key.as_ref().map(ChangeKey::as_str),
+                ))?;
         }
         self.wakes = true;
         Ok(())
@@ -465,7 +529,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn drop_jobs(&mut self, contact: RowId) -> Result<()> {
-        self.sql.prepare_cached("DELETE FROM outbox WHERE contact = ?1")?.execute([contact.0])?;
+        self.sql
+            .prepare_cached("DELETE FROM outbox WHERE contact = ?1")?
+            .execute([contact.0])?;
         Ok(())
     }
 }

@@ -39,7 +39,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub fn problem(&self, contact: RowId, seq: Seq) -> Result<Option<Problem>> {
-        Ok(self.problems_where("id = ?1 AND problem_seq = ?2", (contact.0, seq.0))?.pop().map(|(_, problem)| problem))
+        Ok(self
+            .problems_where("id = ?1 AND problem_seq = ?2", (contact.0, seq.0))?
+            .pop()
+            .map(|(_, problem)| problem))
     }
 
     /// Every file whose last save was not taken.
@@ -50,15 +53,22 @@ impl Store {
         self.problems_where("1", ())
     }
 
-    fn problems_where(&self, condition: &str, keys: impl rusqlite::Params) -> Result<Vec<(Option<Ino>, Problem)>> {
+    fn problems_where(
+        &self,
+        condition: &str,
+        keys: impl rusqlite::Params,
+    ) -> Result<Vec<(Option<Ino>, Problem)>> {
         self.read(|sql| {
             let mut rows = sql.prepare_cached(&format!(
                 "SELECT ino, state, problem FROM contact WHERE state IS NOT NULL AND {condition}"
             ))?;
             let rows = rows.query_map(keys, |row| {
                 let (state, sentence): (String, String) = (row.get(1)?, row.get(2)?);
-                let problem =
-                    if state == "conflict" { Problem::Conflict(sentence) } else { Problem::Rejected(sentence) };
+                let problem = if state == "conflict" {
+                    Problem::Conflict(sentence)
+                } else {
+                    Problem::Rejected(sentence)
+                };
                 Ok((row.get::<_, Option<u64>>(0)?.map(Ino), problem))
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -71,12 +81,24 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database or the local disk fails.
-    pub fn keep_rejected(&mut self, dir: Ino, name: &str, text: &[u8], problem: &Problem) -> Result<()> {
+    pub fn keep_rejected(
+        &mut self,
+        dir: Ino,
+        name: &str,
+        text: &[u8],
+        problem: &Problem,
+    ) -> Result<()> {
+        self.foreign(|tx| tx.put_scratch(dir, &names::rejected_name(name), text))?;
+        self.keep_error(dir, name, problem)
+    }
+
+    /// Says in `.NAME.vcf.error` why a draft is none yet.
+    ///
+    /// # Errors
+    /// When the database or the local disk fails.
+    pub fn keep_error(&mut self, dir: Ino, name: &str, problem: &Problem) -> Result<()> {
         let sentence = format!("{}\n", problem.sentence());
-        self.foreign(|tx| {
-            tx.put_scratch(dir, &names::rejected_name(name), text)?;
-            tx.put_scratch(dir, &names::error_name(name), sentence.as_bytes())
-        })
+        self.foreign(|tx| tx.put_scratch(dir, &names::error_name(name), sentence.as_bytes()))
     }
 
     /// Removes what [`Tx::keep_rejected`] left: a good save has come.
@@ -90,14 +112,37 @@ impl Tx<'_> {
         })
     }
 
+    /// Removes the `.error` of a draft that is gone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn clear_rejected_error(&mut self, dir: Ino, name: &str) -> Result<()> {
+        if self.entry(dir, &names::rejected_name(name))?.is_some() {
+            return Ok(()); // A rejected text stays, and its reason with it.
+        }
+        self.foreign(|tx| tx.remove_scratch(dir, &names::error_name(name)))
+    }
+
     /// Records on the contact why its save was not taken.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn set_problem(&mut self, contact: RowId, seq: Option<Seq>, problem: &Problem) -> Result<()> {
+    pub fn set_problem(
+        &mut self,
+        contact: RowId,
+        seq: Option<Seq>,
+        problem: &Problem,
+    ) -> Result<()> {
         self.sql
-            .prepare_cached("UPDATE contact SET state = ?2, problem = ?3, problem_seq = ?4 WHERE id = ?1")?
-            .execute((contact.0, problem.word(), problem.sentence(), seq.map(|seq| seq.0)))?;
+            .prepare_cached(
+                "UPDATE contact SET state = ?2, problem = ?3, problem_seq = ?4 WHERE id = ?1",
+            )?
+            .execute((
+                contact.0,
+                problem.word(),
+                problem.sentence(),
+                seq.map(|seq| seq.0),
+            ))?;
         Ok(())
     }
 
@@ -107,7 +152,9 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn clear_problem(&mut self, contact: RowId) -> Result<()> {
         self.sql
-            .prepare_cached("UPDATE contact SET state = NULL, problem = NULL, problem_seq = NULL WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE contact SET state = NULL, problem = NULL, problem_seq = NULL WHERE id = ?1",
+            )?
             .execute([contact.0])?;
         Ok(())
     }
@@ -118,7 +165,12 @@ impl Tx<'_> {
     /// # Errors
     /// When the database or the local disk fails.
     pub fn not_taken(&mut self, seq: Seq, problem: &Problem) -> Result<()> {
-        let Some(contact) = self.job(seq)?.and_then(|job| job.contact).map(|id| self.contact(id)).transpose()?.flatten()
+        let Some(contact) = self
+            .job(seq)?
+            .and_then(|job| job.contact)
+            .map(|id| self.contact(id))
+            .transpose()?
+            .flatten()
         else {
             return self.finish(seq);
         };
@@ -127,7 +179,9 @@ impl Tx<'_> {
             return self.back_to_draft(&contact, problem);
         }
         self.set_problem(contact.id, Some(seq), problem)?;
-        let Some(ino) = contact.ino else { return Ok(()) };
+        let Some(ino) = contact.ino else {
+            return Ok(());
+        };
         let text = self.text(ino)?.unwrap_or_default();
         if let Some((dir, name)) = self.card_name(ino)? {
             self.keep_rejected(dir, &name, &text, problem)?;
@@ -135,21 +189,45 @@ impl Tx<'_> {
         self.foreign(|tx| tx.show_last_good(&contact, ino))
     }
 
+    /// Puts the last accepted text back into a contact's file.
+    ///
+    /// # Errors
+    /// When the database or the local disk fails.
+    pub fn show_accepted(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
+        let Some(text) = self.text(ino)? else {
+            return self.show_last_good(contact, ino);
+        };
+        let mtime = self.now;
+        self.replace_inode(contact, ino, &text, mtime)?;
+        Ok(())
+    }
+
     /// Puts the service's card back into a contact's file.
     ///
     /// # Errors
     /// When the database or the local disk fails.
     pub fn show_last_good(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
-        let Some(card) = &contact.card else { return Ok(()) };
+        let Some(card) = &contact.card else {
+            return Ok(());
+        };
         let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
-        let mtime = self.inode(ino)?.map_or(self.now, |row| Stamp(row.attr.mtime.0 + 1).max(self.now));
+        let mtime = self
+            .inode(ino)?
+            .map_or(self.now, |row| Stamp(row.attr.mtime.0 + 1).max(self.now));
         self.replace_inode(contact, ino, &bytes, mtime)?;
         Ok(())
     }
 
     fn back_to_draft(&mut self, contact: &ContactRow, problem: &Problem) -> Result<()> {
         self.remove_contact(contact.id)?;
-        let Some(mut row) = contact.ino.map(|ino| self.inode(ino)).transpose()?.flatten() else { return Ok(()) };
+        let Some(mut row) = contact
+            .ino
+            .map(|ino| self.inode(ino))
+            .transpose()?
+            .flatten()
+        else {
+            return Ok(());
+        };
         let ino = row.ino;
         if !row.dirty {
             let text = self.text(ino)?.unwrap_or_default();
@@ -159,8 +237,7 @@ impl Tx<'_> {
         row.dirty = true;
         self.put_inode(row)?;
         if let Some((dir, name)) = self.card_name(ino)? {
-            let sentence = format!("{}\n", problem.sentence());
-            self.foreign(|tx| tx.put_scratch(dir, &names::error_name(&name), sentence.as_bytes()))?;
+            self.keep_error(dir, &name, problem)?;
         }
         Ok(())
     }

@@ -14,7 +14,10 @@ const MIGRATIONS: &[&str] = &[V1];
 pub(super) fn migrate(sql: &mut Connection) -> Result<(), Error> {
     let done: usize = sql.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if done > MIGRATIONS.len() {
-        return Err(Error::Newer { found: done, known: MIGRATIONS.len() });
+        return Err(Error::Newer {
+            found: done,
+            known: MIGRATIONS.len(),
+        });
     }
     for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
         let tx = sql.transaction()?;
@@ -76,6 +79,7 @@ CREATE TABLE contact(
     created INTEGER NOT NULL,
     wire TEXT,                    -- the contact as the service last said it
     residue TEXT,                 -- NULL until read
+    uid TEXT,                     -- as its file shows it
     ino INTEGER,                  -- the file that shows it
     seen INTEGER NOT NULL,        -- the folder's generation in which it was last seen
     state TEXT,                   -- 'rejected' or 'conflict' when the last save was not taken
@@ -83,6 +87,7 @@ CREATE TABLE contact(
     problem_seq INTEGER           -- which save that was
 );
 CREATE INDEX contact_folder ON contact(folder);
+CREATE INDEX contact_uid ON contact(uid);
 CREATE INDEX contact_ino ON contact(ino);
 
 CREATE TABLE outbox(

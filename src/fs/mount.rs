@@ -1,0 +1,184 @@
+//! Mounting, and taking the mount down again whatever state it is in.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
+use rustix::mount::UnmountFlags;
+
+use super::notify::{self, Notices};
+use super::ops::Ops;
+use super::wait::Waits;
+use crate::store::Notice;
+use crate::tree::{Observer, Tree};
+
+/// What the mount's options say to the kernel's side.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether the kernel refuses every change.
+    pub read_only: bool,
+    /// Whether every user may enter; the kernel checks permissions.
+    pub allow_other: bool,
+    /// Whether root may enter a user's mount.
+    pub allow_root: bool,
+    /// How long `fsync` waits for the server's verdict.
+    pub fsync_timeout: Duration,
+    /// Whether `close` waits as `fsync` does.
+    pub sync: bool,
+}
+
+/// A live mount.
+pub struct Mounted {
+    dir: PathBuf,
+    /// Never dropped: dropping would unmount whatever is mounted at that path by then.
+    _session: ManuallyDrop<BackgroundSession>,
+    ended: Mutex<Receiver<()>>,
+    waits: Arc<Waits>,
+    wait_thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Mounted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mounted")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Passes the tree's changes on to the two threads that need them.
+struct Passed {
+    notices: Mutex<Notices>,
+    waits: Arc<Waits>,
+}
+
+impl Observer for Passed {
+    fn changed(&self, notices: Vec<Notice>) {
+        if !notices.is_empty() {
+            let notify = self
+                .notices
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let _ended = notify.send(notices);
+        }
+        self.waits.poke();
+    }
+}
+
+impl Mounted {
+    /// Mounts a tree at a directory; the kernel's requests are answered from now on.
+    ///
+    /// # Errors
+    /// When the kernel or `fusermount3` refuses.
+    pub fn new(tree: Arc<Tree>, dir: &Path, options: &Options) -> io::Result<Self> {
+        let waits = Arc::new(Waits::default());
+        let (end, ended) = channel();
+        let ops = Ops::new(Arc::clone(&tree), Arc::clone(&waits), options, end)?;
+        let session = Session::new(ops, dir, &config(options)).map_err(|error| explain(&error))?;
+        let notices = Mutex::new(notify::start(session.notifier())?);
+        tree.set_observer(Arc::new(Passed {
+            notices,
+            waits: Arc::clone(&waits),
+        }));
+        let wait_thread = Some(waits.start(tree)?);
+        let session = ManuallyDrop::new(session.spawn()?);
+        Ok(Self {
+            dir: dir.to_owned(),
+            _session: session,
+            ended: Mutex::new(ended),
+            waits,
+            wait_thread,
+        })
+    }
+
+    /// Waits up to `limit` for the mount to end; whether it has.
+    pub fn wait_end(&self, limit: Duration) -> bool {
+        let ended = self
+            .ended
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        !matches!(ended.recv_timeout(limit), Err(RecvTimeoutError::Timeout))
+    }
+
+    /// Takes the mount down, lazily if a program still uses it, and answers whoever waits.
+    pub fn unmount(mut self) {
+        self.waits.close();
+        if let Err(error) = detach(&self.dir) {
+            tracing::warn!(%error, "unmounting failed");
+        }
+        self.wait_end(Duration::from_secs(2));
+        if let Some(thread) = self.wait_thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+fn config(options: &Options) -> Config {
+    let mut config = Config::default();
+    config.mount_options = vec![
+        MountOption::FSName("contactfs".to_owned()),
+        MountOption::DefaultPermissions,
+        MountOption::NoSuid,
+        MountOption::NoDev,
+        MountOption::NoAtime,
+    ];
+    if options.read_only {
+        config.mount_options.push(MountOption::RO);
+    }
+    config.acl = match (options.allow_other, options.allow_root) {
+        (true, _) => SessionACL::All,
+        (false, true) => SessionACL::RootAndOwner,
+        (false, false) => SessionACL::Owner,
+    };
+    config
+}
+
+/// fuser tries no helper when the device cannot be opened, so the text has to say what is wrong (fuse.md 1.2, 11).
+fn explain(error: &io::Error) -> io::Error {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "is /dev/fuse there and fusermount3 (package fuse3) installed?",
+        io::ErrorKind::PermissionDenied => {
+            "may this user open /dev/fuse, and write to the mount point?"
+        }
+        _ => "see `contactfs doctor`",
+    };
+    io::Error::new(error.kind(), format!("cannot mount: {error}; {hint}"))
+}
+
+/// Takes down whatever is mounted at `dir`, even while programs use it.
+///
+/// # Errors
+/// When neither the system call nor `fusermount3` succeeds.
+pub fn detach(dir: &Path) -> io::Result<()> {
+    if rustix::mount::unmount(dir, UnmountFlags::DETACH).is_ok() {
+        return Ok(());
+    }
+    let done = Command::new("fusermount3")
+        .args(["-u", "-z", "--"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    if done.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other("fusermount3 failed"))
+    }
+}
+
+/// Clears a mount whose process has died, so that the directory can be used again (behaviour 7.3); whether there was one.
+///
+/// # Errors
+/// When it cannot be taken down.
+pub fn clear_dead_mount(dir: &Path) -> io::Result<bool> {
+    match std::fs::metadata(dir) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => detach(dir).map(|()| true),
+        _ => Ok(false),
+    }
+}

@@ -1,0 +1,531 @@
+//! Kernel requests: unpacked, answered by the tree, replied to. No decision is made here.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, SystemTime};
+
+use fuser::{
+    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
+    INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
+    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs,
+    ReplyWrite, Request, TimeOrNow, WriteFlags,
+};
+
+use super::errno::errno;
+use super::mount::Options;
+use super::wait::Waits;
+use super::worker::Worker;
+use crate::model::{Ino, Stamp};
+use crate::tree::{Error, FileKind, Result, SetAttr, Stat, Target, Ticket, Tree};
+
+/// As good as for ever: what changes elsewhere is invalidated.
+const TTL: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Inode numbers are never reused.
+const GENERATION: Generation = Generation(0);
+
+/// The filesystem as the kernel sees it.
+pub(super) struct Ops {
+    tree: Arc<Tree>,
+    waits: Arc<Waits>,
+    read_only: bool,
+    sync: bool,
+    fsync_timeout: Duration,
+    worker: Worker,
+    ended: Sender<()>,
+}
+
+impl Ops {
+    pub(super) fn new(
+        tree: Arc<Tree>,
+        waits: Arc<Waits>,
+        options: &Options,
+        ended: Sender<()>,
+    ) -> std::io::Result<Self> {
+        let Options {
+            read_only,
+            sync,
+            fsync_timeout,
+            ..
+        } = *options;
+        Ok(Self {
+            tree,
+            waits,
+            read_only,
+            sync,
+            fsync_timeout,
+            worker: Worker::start()?,
+            ended,
+        })
+    }
+
+    /// Does something in a directory as soon as it can be listed.
+    fn when_listable(&self, dir: INodeNo, then: impl FnOnce(Result<()>) + Send + 'static) {
+        match self.tree.is_listable(Ino(dir.0)) {
+            Ok(true) => then(Ok(())),
+            Ok(false) => self.waits.until_loaded(Ino(dir.0), Box::new(then)),
+            Err(error) => then(Err(error)),
+        }
+    }
+
+    /// Answers an `fsync`, or a `close` on a mount with `--sync`, when the bytes are durable and the save is decided.
+    fn answer_durably(&self, ino: INodeNo, saved: Result<Option<Ticket>>, reply: ReplyEmpty) {
+        let ticket = match saved {
+            Ok(ticket) => ticket,
+            Err(error) => return reply.error(errno(&error)),
+        };
+        let (tree, waits, limit) = (
+            Arc::clone(&self.tree),
+            Arc::clone(&self.waits),
+            self.fsync_timeout,
+        );
+        self.worker
+            .run(move || match (tree.make_durable(Ino(ino.0)), ticket) {
+                (Ok(()), Some(ticket)) => {
+                    waits.until_decided(ticket, limit, Box::new(move |done| answer(done, reply)))
+                }
+                (done, _) => answer(done, reply),
+            });
+    }
+}
+
+impl Filesystem for Ops {
+    fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        let wanted = [
+            InitFlags::FUSE_PARALLEL_DIROPS,
+            InitFlags::FUSE_DO_READDIRPLUS,
+            InitFlags::FUSE_READDIRPLUS_AUTO,
+            InitFlags::FUSE_AUTO_INVAL_DATA,
+            InitFlags::FUSE_NO_OPEN_SUPPORT,
+            InitFlags::FUSE_NO_OPENDIR_SUPPORT,
+        ];
+        for capability in wanted {
+            // An older kernel does without: each of these saves requests, none is needed.
+            let _missing = config.add_capabilities(capability);
+        }
+        Ok(())
+    }
+
+    fn destroy(&mut self) {
+        let _nobody_waits = self.ended.send(());
+    }
+
+    fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let name = name.to_owned();
+        let tree = Arc::clone(&self.tree);
+        self.when_listable(parent, move |ready| {
+            entry(
+                ready.and_then(|()| tree.lookup(Ino(parent.0), text(&name)?)),
+                reply,
+            );
+        });
+    }
+
+    fn forget(&self, _req: &Request, ino: INodeNo, nlookup: u64) {
+        self.tree.forget(Ino(ino.0), nlookup);
+    }
+
+    fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        attributes(self.tree.stat(Ino(ino.0)), reply);
+    }
+
+    fn setattr(
+        &self,
+        req: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        _atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let mtime = mtime.map(|time| match time {
+            TimeOrNow::SpecificTime(time) => time.into(),
+            TimeOrNow::Now => Stamp::now(),
+        });
+        let wanted = SetAttr {
+            mode: mode.map(permissions),
+            uid,
+            gid,
+            size,
+            mtime,
+        };
+        attributes(self.tree.set_attr(Ino(ino.0), wanted, req.pid()), reply);
+    }
+
+    fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
+        match self.tree.readlink(Ino(ino.0)) {
+            Ok(target) => reply.data(target.as_bytes()),
+            Err(error) => reply.error(errno(&error)),
+        }
+    }
+
+    fn mknod(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        _rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        if mode & libc::S_IFMT != libc::S_IFREG {
+            return reply.error(Errno::EPERM); // Devices, pipes and sockets have no place here (behaviour 4.10).
+        }
+        let mode = permissions(mode & !umask);
+        entry(
+            text(name).and_then(|name| self.tree.create(Ino(parent.0), name, mode, req.pid())),
+            reply,
+        );
+    }
+
+    fn mkdir(
+        &self,
+        _req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let mode = permissions(mode & !umask);
+        entry(
+            text(name).and_then(|name| self.tree.mkdir(Ino(parent.0), name, mode)),
+            reply,
+        );
+    }
+
+    fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer(
+            text(name).and_then(|name| self.tree.unlink(Ino(parent.0), name)),
+            reply,
+        );
+    }
+
+    fn rmdir(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer(
+            text(name).and_then(|name| self.tree.rmdir(Ino(parent.0), name)),
+            reply,
+        );
+    }
+
+    fn symlink(
+        &self,
+        _req: &Request,
+        parent: INodeNo,
+        link_name: &OsStr,
+        target: &Path,
+        reply: ReplyEntry,
+    ) {
+        let made = text(link_name).and_then(|name| {
+            self.tree
+                .symlink(Ino(parent.0), name, text(target.as_os_str())?)
+        });
+        entry(made, reply);
+    }
+
+    fn rename(
+        &self,
+        _req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let target = match flags {
+            RenameFlags::RENAME_NOREPLACE => Target::MustBeFree,
+            RenameFlags::RENAME_EXCHANGE => Target::Exchange,
+            flags if flags.is_empty() => Target::Replace,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        let done = text(name).and_then(|name| {
+            self.tree.rename(
+                (Ino(parent.0), name),
+                (Ino(newparent.0), text(newname)?),
+                target,
+            )
+        });
+        answer(done, reply);
+    }
+
+    fn link(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        newparent: INodeNo,
+        newname: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        entry(
+            text(newname).and_then(|name| self.tree.link(Ino(ino.0), Ino(newparent.0), name)),
+            reply,
+        );
+    }
+
+    /// Without OPEN a read of a small file is one request less; the kernel asks once.
+    fn open(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn opendir(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn read(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let mut reply = Some(reply);
+        let read = self.tree.read(Ino(ino.0), offset, size as usize, |bytes| {
+            if let Some(reply) = reply.take() {
+                reply.data(bytes);
+            }
+        });
+        if let (Err(error), Some(reply)) = (read, reply) {
+            reply.error(errno(&error));
+        }
+    }
+
+    fn write(
+        &self,
+        req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let pid = if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
+            0
+        } else {
+            req.pid()
+        };
+        match self.tree.write(Ino(ino.0), offset, data, pid) {
+            Ok(count) => reply.written(u32::try_from(count).unwrap_or(u32::MAX)),
+            Err(error) => reply.error(errno(&error)),
+        }
+    }
+
+    fn flush(
+        &self,
+        req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        _owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        if self.read_only {
+            return reply.error(Errno::ENOSYS); // The kernel asks once and then saves the request at every close.
+        }
+        match self.tree.flush(Ino(ino.0), req.pid()) {
+            Ok(Some(ticket)) if self.sync => self.answer_durably(ino, Ok(Some(ticket)), reply),
+            done => answer(done.map(drop), reply),
+        }
+    }
+
+    fn fsync(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.answer_durably(ino, self.tree.fsync(Ino(ino.0)), reply);
+    }
+
+    fn fsyncdir(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.answer_durably(ino, Ok(None), reply);
+    }
+
+    fn readdir(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let tree = Arc::clone(&self.tree);
+        self.when_listable(ino, move |ready| {
+            let listed = ready.and_then(|()| {
+                tree.list(Ino(ino.0), offset, false, |entry| {
+                    !reply.add(
+                        INodeNo(entry.stat.ino.0),
+                        entry.cookie,
+                        file_type(&entry.stat.kind),
+                        &entry.name,
+                    )
+                })
+            });
+            match listed {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(errno(&error)),
+            }
+        });
+    }
+
+    fn readdirplus(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let tree = Arc::clone(&self.tree);
+        self.when_listable(ino, move |ready| {
+            let listed = ready.and_then(|()| {
+                tree.list(Ino(ino.0), offset, true, |entry| {
+                    let attr = file_attr(&entry.stat);
+                    !reply.add(attr.ino, entry.cookie, &entry.name, &TTL, &attr, GENERATION)
+                })
+            });
+            match listed {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(errno(&error)),
+            }
+        });
+    }
+
+    /// Plausible and never full, so that tools which check free space go on (behaviour 1.9).
+    fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        let (blocks, block) = (1 << 20, 4096);
+        reply.statfs(
+            blocks,
+            blocks / 2,
+            blocks / 2,
+            1 << 20,
+            1 << 19,
+            block,
+            255,
+            block,
+        );
+    }
+
+    fn create(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let mode = permissions(mode & !umask);
+        match text(name).and_then(|name| self.tree.create(Ino(parent.0), name, mode, req.pid())) {
+            Ok(stat) => reply.created(
+                &TTL,
+                &file_attr(&stat),
+                GENERATION,
+                FileHandle(0),
+                FopenFlags::empty(),
+            ),
+            Err(error) => reply.error(errno(&error)),
+        }
+    }
+}
+
+fn answer(done: Result<()>, reply: ReplyEmpty) {
+    match done {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn attributes(stat: Result<Stat>, reply: ReplyAttr) {
+    match stat {
+        Ok(stat) => reply.attr(&TTL, &file_attr(&stat)),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn entry(stat: Result<Stat>, reply: ReplyEntry) {
+    match stat {
+        Ok(stat) => reply.entry(&TTL, &file_attr(&stat), GENERATION),
+        Err(Error::NotFound) => negative(reply),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+/// A name that is not there, to be remembered by the kernel: an entry with inode 0.
+fn negative(reply: ReplyEntry) {
+    let nothing = Stat {
+        ino: Ino(0),
+        kind: FileKind::Regular,
+        mode: 0,
+        nlink: 0,
+        size: 0,
+        mtime: Stamp::default(),
+        ctime: Stamp::default(),
+        uid: 0,
+        gid: 0,
+    };
+    reply.entry(&TTL, &file_attr(&nothing), GENERATION);
+}
+
+fn file_attr(stat: &Stat) -> FileAttr {
+    FileAttr {
+        ino: INodeNo(stat.ino.0),
+        size: stat.size,
+        blocks: stat.size.div_ceil(512),
+        atime: stat.mtime.into(),
+        mtime: stat.mtime.into(),
+        ctime: stat.ctime.into(),
+        crtime: SystemTime::UNIX_EPOCH,
+        kind: file_type(&stat.kind),
+        perm: stat.mode,
+        nlink: stat.nlink,
+        uid: stat.uid,
+        gid: stat.gid,
+        rdev: 0,
+        blksize: 4096,
+        flags: 0,
+    }
+}
+
+fn file_type(kind: &FileKind) -> FileType {
+    match kind {
+        FileKind::Directory => FileType::Directory,
+        FileKind::Regular => FileType::RegularFile,
+        FileKind::Symlink => FileType::Symlink,
+    }
+}
+
+fn permissions(mode: u32) -> u16 {
+    u16::try_from(mode & 0o7777).unwrap_or(0)
+}
+
+fn text(name: &OsStr) -> Result<&str> {
+    name.to_str().ok_or(Error::BadName)
+}

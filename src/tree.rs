@@ -1,0 +1,338 @@
+//! What a file operation means: the directory of contacts and scratch files, in terms of paths, bytes and attributes.
+//!
+//! The truth is in the store; [`Memory`](memory::Memory) mirrors it, so that reads need no disk and no network
+//! (behaviour P3). Each operation that changes something is one store transaction, and the mirror follows by the
+//! transaction's events. Knows nothing of FUSE: `fs` turns kernel requests into these calls.
+//!
+//! Lock order: `edit`, the store's writer lock, `memory`, then the caches. No operation takes `memory` while it waits.
+
+mod cache;
+mod commit;
+mod data;
+mod dir;
+mod error;
+mod memory;
+mod rename;
+mod writers;
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use commit::Ticket;
+pub use data::SetAttr;
+pub use dir::Entry;
+pub use error::Error;
+pub use rename::Target;
+
+use crate::model::{Ino, Stamp};
+use crate::names;
+use crate::store::{Event, Events, InodeKind, Notice, Problem, Store};
+use cache::Cache;
+use memory::{Memory, Node};
+use writers::Writers;
+
+/// The result of an operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Longest file name, in bytes, as on any Linux filesystem.
+const NAME_MAX: usize = 255;
+
+/// What the tree is told by the mount's options.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether every change is refused.
+    pub read_only: bool,
+    /// How long an unlinked contact may still come back (behaviour 4.4).
+    pub delete_grace: Duration,
+    /// How many cards' bytes are kept in memory.
+    pub cache_size: NonZeroUsize,
+    /// The owner of every file.
+    pub uid: u32,
+    /// The group of every file.
+    pub gid: u32,
+}
+
+/// What kind of file an inode is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    Regular,
+    /// A symbolic link.
+    Symlink,
+}
+
+/// An inode's attributes as `stat` shows them.
+#[derive(Clone, Debug)]
+pub struct Stat {
+    /// Its number.
+    pub ino: Ino,
+    /// What it is.
+    pub kind: FileKind,
+    /// Permission bits.
+    pub mode: u16,
+    /// How many names it has.
+    pub nlink: u32,
+    /// Length in bytes.
+    pub size: u64,
+    /// Last change of the bytes.
+    pub mtime: Stamp,
+    /// Last change of bytes or attributes.
+    pub ctime: Stamp,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// Told of every change that the kernel did not ask for, and of progress that somebody may wait for.
+pub trait Observer: Send + Sync {
+    /// Called without any lock of the tree, but under the store's writer lock: must return at once.
+    fn changed(&self, notices: Vec<Notice>);
+}
+
+/// The tree; share it by `Arc`.
+pub struct Tree {
+    store: Arc<Store>,
+    settings: Settings,
+    /// Taken first of all by whatever changes bytes or names.
+    edit: Mutex<()>,
+    /// Every inode and name. Taken after the store's writer lock.
+    memory: Mutex<Memory>,
+    cache: Cache,
+    /// Who wrote what since the last commit. Taken last.
+    writers: Mutex<Writers>,
+    observer: std::sync::OnceLock<Arc<dyn Observer>>,
+    /// Inodes that nothing knows any more; their bytes are removed by the next transaction.
+    forgotten: Mutex<Vec<Ino>>,
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tree {
+    /// Reads the store's names and follows it from now on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(store: Arc<Store>, settings: Settings) -> Result<Arc<Self>> {
+        let memory = Memory::load(&store)?;
+        let tree = Arc::new(Self {
+            cache: Cache::new(settings.cache_size),
+            memory: Mutex::new(memory),
+            writers: Mutex::default(),
+            edit: Mutex::new(()),
+            observer: std::sync::OnceLock::new(),
+            forgotten: Mutex::default(),
+            store: Arc::clone(&store),
+            settings,
+        });
+        tree.adopt_leftovers();
+        store.set_events(Arc::<Self>::clone(&tree));
+        Ok(tree)
+    }
+
+    /// Names who is told of changes; only the first call counts.
+    pub fn set_observer(&self, observer: Arc<dyn Observer>) {
+        let _already = self.observer.set(observer);
+    }
+
+    /// An inode's attributes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an inode that is gone.
+    pub fn stat(&self, ino: Ino) -> Result<Stat> {
+        let memory = self.memory();
+        memory
+            .get(ino)
+            .map(|node| self.stat_of(ino, node))
+            .ok_or(Error::NotFound)
+    }
+
+    /// Whether a directory can be listed now; anything that is no directory fails in its own way later.
+    ///
+    /// # Errors
+    /// [`Error::NotLoaded`] when its first full load waits for a service that does not answer (behaviour P4).
+    pub fn is_listable(&self, dir: Ino) -> Result<bool> {
+        let loaded = self.memory().dir(dir).is_none_or(|entries| entries.loaded);
+        if loaded || self.store.is_reachable() {
+            Ok(loaded)
+        } else {
+            Err(Error::NotLoaded)
+        }
+    }
+
+    /// The kernel forgot an inode `count` times.
+    pub fn forget(&self, ino: Ino, count: u64) {
+        let gone = self.memory().forget(ino, count);
+        if let Some(gone) = gone {
+            self.let_go(gone);
+        }
+    }
+
+    /// Why the save a ticket stands for was not taken; `Ok(None)` while it is not decided.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn verdict(&self, ticket: Ticket) -> Result<Option<std::result::Result<(), Problem>>> {
+        if let Some(problem) = self.store.problem(ticket.contact, ticket.seq)? {
+            return Ok(Some(Err(problem)));
+        }
+        let decided =
+            self.store.waiting(ticket.contact, ticket.seq)?.is_none() || !self.store.is_reachable();
+        Ok(decided.then_some(Ok(())))
+    }
+
+    /// The path of an inode below the root, for people to read.
+    #[must_use]
+    pub fn path_of(&self, ino: Ino) -> Option<String> {
+        let memory = self.memory();
+        let (dir, name) = memory.iter().find_map(|(dir, node)| {
+            let names = node.dir.as_deref()?;
+            names
+                .names()
+                .find(|(_, child)| *child == ino)
+                .map(|(name, _)| (dir, name.to_owned()))
+        })?;
+        Some(memory.path(dir, &name))
+    }
+
+    /// The path of a name in a directory, for people to read.
+    #[must_use]
+    pub fn path_in(&self, dir: Ino, name: &str) -> String {
+        self.memory().path(dir, name)
+    }
+
+    /// Every file with text that is not (yet) an accepted card, by path.
+    #[must_use]
+    pub fn drafts(&self) -> Vec<String> {
+        let memory = self.memory();
+        let dirs = memory
+            .iter()
+            .filter_map(|(ino, node)| Some((ino, node.dir.as_deref()?)));
+        dirs.flat_map(|(dir, names)| {
+            names
+                .names()
+                .map(move |(name, ino)| (dir, name.to_owned(), ino))
+        })
+        .filter(|(_, _, ino)| memory.get(*ino).is_some_and(|node| node.dirty))
+        .map(|(dir, name, _)| memory.path(dir, &name))
+        .collect()
+    }
+
+    fn stat_of(&self, ino: Ino, node: &Node) -> Stat {
+        let (kind, nlink, size) = match &node.kind {
+            InodeKind::Root | InodeKind::Folder(_) | InodeKind::Dir => {
+                (FileKind::Directory, 2, 4096)
+            }
+            InodeKind::Card(_) | InodeKind::File => (FileKind::Regular, node.nlink, node.attr.size),
+            InodeKind::Symlink(target) => (FileKind::Symlink, node.nlink, target.len() as u64),
+        };
+        Stat {
+            ino,
+            kind,
+            mode: node.attr.mode,
+            nlink,
+            size,
+            mtime: node.attr.mtime,
+            ctime: node.attr.ctime,
+            uid: self.settings.uid,
+            gid: self.settings.gid,
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writers(&self) -> MutexGuard<'_, Writers> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while bytes or names change, so that the settling of a quiet edit does not cut into a running one.
+    fn edit(&self) -> MutexGuard<'_, ()> {
+        self.edit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn let_go(&self, ino: Ino) {
+        self.cache.drop_ino(ino);
+        self.writers().forget(ino);
+        self.forgotten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(ino);
+    }
+
+    /// Runs one change; refused as a whole on a read-only mount.
+    fn change<T>(&self, change: impl FnOnce(&mut crate::store::Tx<'_>) -> Result<T>) -> Result<T> {
+        if self.settings.read_only {
+            return Err(Error::ReadOnly);
+        }
+        let forgotten = std::mem::take(
+            &mut *self
+                .forgotten
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        self.store.write(|tx| {
+            tx.forget(&forgotten)?;
+            change(tx)
+        })
+    }
+}
+
+impl Events for Tree {
+    fn on_commit(&self, mut notices: Vec<Notice>) {
+        let mut gone = Vec::new();
+        {
+            let mut memory = self.memory();
+            for notice in &notices {
+                if let Event::Inode(row) = &notice.event {
+                    self.cache.drop_ino(row.ino);
+                }
+                gone.extend(memory.apply(&notice.event));
+            }
+            notices.retain(|notice| notice.foreign && memory.is_listed(&notice.event));
+        }
+        for ino in gone {
+            self.let_go(ino);
+        }
+        if let Some(observer) = self.observer.get() {
+            observer.changed(notices);
+        }
+    }
+}
+
+/// Refuses names that no file here can have.
+fn check_name(name: &str) -> Result<()> {
+    if name.len() > NAME_MAX {
+        return Err(Error::NameTooLong);
+    }
+    Ok(())
+}
+
+/// What a name in a directory of some kind stands for (behaviour 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A contact in a contact folder.
+    Card,
+    /// Something of a program's own.
+    Scratch,
+    /// A card name where no contact can be: in the root.
+    Nowhere,
+}
+
+fn place(dir: &InodeKind, name: &str) -> Place {
+    match dir {
+        InodeKind::Folder(_) if names::is_card_name(name) => Place::Card,
+        InodeKind::Root if names::is_card_name(name) => Place::Nowhere,
+        _ => Place::Scratch,
+    }
+}

@@ -1,0 +1,337 @@
+//! When a text becomes a save: the state machine of behaviour 3.
+//!
+//! An edited card's bytes are in its backing file until they are committed. A commit reads them as a card, queues
+//! what changed, and makes them the file's accepted text, all in one transaction. Text that is not (yet) a card is
+//! *held*: nothing is sent, and after a quiet time it is put aside.
+
+use std::time::Instant;
+
+use super::{Error, Result, Tree};
+use crate::model::Ino;
+use crate::names;
+use crate::store::{ContactRow, InodeKind, InodeRow, Problem, RowId, Seq, Tx};
+use crate::vcard::{self, Card, CardError};
+
+/// A queued save that somebody may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The contact.
+    pub contact: RowId,
+    /// The save.
+    pub seq: Seq,
+}
+
+const EMPTY: &str = "the file is empty; the contact keeps its last good card";
+const INCOMPLETE: &str = "the card is not complete: END:VCARD is missing";
+const CLASH: &str = "changed elsewhere since you opened it; the card there stands, yours is kept in the .rejected file";
+
+impl Tree {
+    /// A descriptor was closed (FLUSH). Commits if that process wrote; returns the save, if one is pending.
+    ///
+    /// # Errors
+    /// [`Error::Card`] when the text is complete but no acceptable card.
+    pub fn flush(&self, ino: Ino, pid: u32) -> Result<Option<Ticket>> {
+        if self.save_scratch(ino)?
+            || !self.is_dirty_card(ino)
+            || !self.writers().is_writer(ino, pid)
+        {
+            return Ok(None);
+        }
+        match self.commit(ino) {
+            Err(Error::Incomplete | Error::Stale) => Ok(None),
+            done => done,
+        }
+    }
+
+    /// Commits; returns the save that is still to be decided, if any (FSYNC). The caller then calls
+    /// [`Tree::make_durable`], away from whatever must not wait for the disk.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] for a held text, [`Error::Stale`] for a clash, [`Error::Card`] as above.
+    pub fn fsync(&self, ino: Ino) -> Result<Option<Ticket>> {
+        if self.save_scratch(ino)? || !self.is_card(ino) {
+            return Ok(None);
+        }
+        if self.is_dirty_card(ino) {
+            self.commit(ino)
+        } else {
+            self.pending(ino)
+        }
+    }
+
+    /// Makes everything committed so far survive a power cut, and an inode's backing file if it has one.
+    ///
+    /// # Errors
+    /// A failure of the local disk.
+    pub fn make_durable(&self, ino: Ino) -> Result<()> {
+        if self
+            .memory()
+            .get(ino)
+            .is_some_and(super::memory::Node::has_blob)
+        {
+            self.cache.file(&self.store, ino)?.sync_all()?;
+        }
+        Ok(self.store.sync_durable()?)
+    }
+
+    /// Reads an edited card's text and makes it the file's accepted text.
+    pub(super) fn commit(&self, ino: Ino) -> Result<Option<Ticket>> {
+        let bytes = self.store.blobs().read(ino)?;
+        if !vcard::is_complete(&bytes) {
+            return Err(Error::Incomplete);
+        }
+        let row = self.row(ino)?;
+        let replaced = self.memory().get(ino).is_some_and(|node| node.replaced);
+        let done = self.change(|tx| match tx.inode(ino)? {
+            Some(kept) => accept(
+                tx,
+                InodeRow {
+                    attr: row.attr,
+                    ..kept
+                },
+                &bytes,
+            )
+            .map(Some),
+            None if replaced => {
+                put_aside(tx, &row, &bytes, &Problem::Conflict(CLASH.to_owned())).map(|()| None)
+            }
+            None => Ok(Some(Outcome::Taken(None))),
+        })?;
+        self.writers().forget(ino);
+        match done {
+            Some(Outcome::Taken(ticket)) => Ok(ticket),
+            Some(Outcome::Clash) | None => Err(Error::Stale),
+        }
+    }
+
+    /// Commits or puts aside what has been quiet for 10 s; everything that is not committed when `all`.
+    pub fn settle(&self, all: bool) {
+        let quiet = self.writers().quiet(all);
+        for ino in quiet {
+            let _edit = self.edit();
+            if self.is_dirty_card(ino)
+                && let Err(error) = self.settle_one(ino)
+            {
+                tracing::warn!(%ino, %error, "an edit could not be settled");
+            }
+            self.writers().forget(ino);
+        }
+    }
+
+    /// When [`Tree::settle`] has something to do next.
+    #[must_use]
+    pub fn next_quiet(&self) -> Option<Instant> {
+        self.writers().next_quiet()
+    }
+
+    fn settle_one(&self, ino: Ino) -> Result<()> {
+        let sentence = match self.commit(ino) {
+            Err(Error::Incomplete) if self.store.blobs().len(ino) == 0 => EMPTY.to_owned(),
+            Err(Error::Incomplete) => INCOMPLETE.to_owned(),
+            Err(Error::Card(error)) => error.to_string(),
+            Err(Error::Stale) => return Ok(()),
+            done => return done.map(drop),
+        };
+        let bytes = self.store.blobs().read(ino)?;
+        let row = self.row(ino)?;
+        self.change(|tx| put_aside(tx, &row, &bytes, &Problem::Rejected(sentence)))
+    }
+
+    /// At start, text that a crash left uncommitted is settled like text that has become quiet.
+    pub(super) fn adopt_leftovers(&self) {
+        let memory = self.memory();
+        let left = memory.iter().filter(|(_, node)| node.dirty);
+        for (ino, _) in left {
+            self.writers().wrote(ino, 0);
+        }
+    }
+
+    /// Writes a scratch file's attributes if they changed; whether it is one.
+    fn save_scratch(&self, ino: Ino) -> Result<bool> {
+        let row = self.row(ino)?;
+        if row.kind != InodeKind::File {
+            return Ok(false);
+        }
+        let unsaved = self
+            .memory()
+            .get_mut(ino)
+            .is_some_and(|node| std::mem::take(&mut node.unsaved));
+        if unsaved {
+            self.save_row(row)?;
+        }
+        Ok(true)
+    }
+
+    fn pending(&self, ino: Ino) -> Result<Option<Ticket>> {
+        let InodeKind::Card(Some(contact)) = self.row(ino)?.kind else {
+            return Ok(None);
+        };
+        self.change(|tx| {
+            Ok(tx.last_job(contact)?.map(|job| Ticket {
+                contact,
+                seq: job.seq,
+            }))
+        })
+    }
+
+    fn row(&self, ino: Ino) -> Result<InodeRow> {
+        let memory = self.memory();
+        let node = memory.get(ino).ok_or(Error::NotFound)?;
+        Ok(InodeRow {
+            ino,
+            kind: node.kind.clone(),
+            dirty: node.dirty,
+            attr: node.attr,
+        })
+    }
+
+    fn is_card(&self, ino: Ino) -> bool {
+        self.memory()
+            .get(ino)
+            .is_some_and(|node| matches!(node.kind, InodeKind::Card(_)))
+    }
+
+    fn is_dirty_card(&self, ino: Ino) -> bool {
+        self.memory()
+            .get(ino)
+            .is_some_and(|node| node.dirty && matches!(node.kind, InodeKind::Card(_)))
+    }
+}
+
+/// What became of a commit.
+pub(super) enum Outcome {
+    /// The text is accepted; a save may be pending.
+    Taken(Option<Ticket>),
+    /// The contact changed elsewhere meanwhile: the text was put aside.
+    Clash,
+}
+
+/// Accepts a card's text: queues what it changes and makes it the text the file shows.
+pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Outcome> {
+    let InodeKind::Card(contact) = row.kind else {
+        return Ok(Outcome::Taken(None));
+    };
+    let Some((dir, name)) = tx.card_name(row.ino)? else {
+        return Ok(Outcome::Taken(None));
+    };
+    let contact = contact.map(|id| tx.contact(id)).transpose()?.flatten();
+    let (contact, seq) = match contact {
+        Some(contact) if is_stale(tx, &contact, &row)? => {
+            put_aside(tx, &row, bytes, &Problem::Conflict(CLASH.to_owned()))?;
+            return Ok(Outcome::Clash);
+        }
+        Some(contact) => accept_change(tx, &contact, bytes)?,
+        None => accept_new(tx, &row, (dir, &name), bytes)?,
+    };
+    tx.put_text(row.ino, bytes)?;
+    let kind = InodeKind::Card(Some(contact));
+    let size = bytes.len() as u64;
+    tx.put_inode(InodeRow {
+        kind,
+        dirty: false,
+        attr: crate::store::Attr { size, ..row.attr },
+        ..row
+    })?;
+    tx.end_edit(row.ino)?;
+    tx.drop_blob(row.ino);
+    tx.clear_rejected(dir, &name)?;
+    tx.clear_problem(contact)?;
+    Ok(Outcome::Taken(seq.map(|seq| Ticket { contact, seq })))
+}
+
+/// Whether the contact changed elsewhere since this file's edit began.
+fn is_stale(tx: &Tx<'_>, contact: &ContactRow, row: &InodeRow) -> Result<bool> {
+    let base = tx.edit_base(row.ino)?;
+    Ok(base.is_some() && base != contact.change_key)
+}
+
+fn accept_change(
+    tx: &mut Tx<'_>,
+    contact: &ContactRow,
+    bytes: &[u8],
+) -> Result<(RowId, Option<Seq>)> {
+    let shown = tx.expected(contact)?;
+    let card = read(tx, bytes, shown.as_ref(), contact)?;
+    if Some(&card) == shown.as_ref() {
+        return Ok((contact.id, tx.last_job(contact.id)?.map(|job| job.seq)));
+    }
+    Ok((contact.id, Some(tx.queue_update(contact, &card)?)))
+}
+
+fn read(
+    tx: &Tx<'_>,
+    bytes: &[u8],
+    shown: Option<&Card>,
+    contact: &ContactRow,
+) -> std::result::Result<Card, CardError> {
+    vcard::read(
+        bytes,
+        shown.map(|card| (card, contact.graph.as_ref())),
+        tx.style(),
+    )
+}
+
+/// A new card: the update of a contact just unlinked if it carries that one's UID (behaviour 4.5), else a new contact.
+fn accept_new(
+    tx: &mut Tx<'_>,
+    row: &InodeRow,
+    (dir, name): (Ino, &str),
+    bytes: &[u8],
+) -> Result<(RowId, Option<Seq>)> {
+    let mut card = vcard::read(bytes, None, tx.style())?;
+    if let Some(uid) = card.uid() {
+        if let Some(contact) = take_back_by_uid(tx, dir, &uid)? {
+            tx.set_contact_ino(contact.id, Some(row.ino))?;
+            return accept_change(tx, &contact, bytes);
+        }
+        if let Some(folder) = tx.folder_of_dir(dir)?
+            && tx.has_uid(folder.id, &uid)?
+        {
+            card = card.without_uid(); // A copy: it gets a UID of its own (behaviour 4.3).
+        }
+    }
+    let folder = tx.folder_of_dir(dir)?.ok_or(Error::NotFound)?;
+    if names::file_name(&card.contact) != name {
+        card.set_file_name_hint(Some(name));
+    }
+    let contact = tx.new_contact(folder.id, row.ino)?;
+    let seq = tx.queue_create(contact, &card)?;
+    Ok((contact, Some(seq)))
+}
+
+fn take_back_by_uid(tx: &mut Tx<'_>, dir: Ino, uid: &str) -> Result<Option<ContactRow>> {
+    for (name, id) in tx.unlinked_in(dir)? {
+        if tx.uid_of(id)?.as_deref() == Some(uid) {
+            tx.take_back(dir, &name)?;
+            return Ok(tx.contact(id)?);
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps a text that was not accepted beside the contact, whose file shows the last good card again. A draft stays
+/// as it is and gets the reason beside it.
+fn put_aside(tx: &mut Tx<'_>, row: &InodeRow, bytes: &[u8], problem: &Problem) -> Result<()> {
+    let contact = match row.kind {
+        InodeKind::Card(Some(id)) => tx.contact(id)?,
+        _ => None,
+    };
+    let Some(contact) = contact else {
+        if let Some((dir, name)) = tx.card_name(row.ino)?
+            && !bytes.is_empty()
+        {
+            tx.keep_error(dir, &name, problem)?;
+        }
+        return Ok(());
+    };
+    let shown = contact.ino.unwrap_or(row.ino);
+    if let Some((dir, name)) = tx.card_name(shown)? {
+        tx.keep_rejected(dir, &name, bytes, problem)?;
+    }
+    tx.set_problem(contact.id, None, problem)?;
+    if shown == row.ino {
+        tx.end_edit(row.ino)?;
+        tx.foreign(|tx| tx.show_accepted(&contact, row.ino))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! Bytes and attributes of files: read, write, truncate, times and modes.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::{Error, Result, Stat, Tree};
+use crate::model::{Ino, Stamp};
+use crate::store::{InodeKind, InodeRow};
+
+/// What `setattr` asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SetAttr {
+    /// New permission bits.
+    pub mode: Option<u16>,
+    /// New owner.
+    pub uid: Option<u32>,
+    /// New group.
+    pub gid: Option<u32>,
+    /// New length.
+    pub size: Option<u64>,
+    /// New time of last change.
+    pub mtime: Option<Stamp>,
+}
+
+/// Where an inode's bytes are.
+enum Bytes {
+    Card(Arc<[u8]>),
+    File(Arc<std::fs::File>),
+}
+
+impl Tree {
+    /// Up to `size` bytes from `offset`, given to `deliver`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::IsDir`], or a failure of the local disk.
+    pub fn read<T>(
+        &self,
+        ino: Ino,
+        offset: u64,
+        size: usize,
+        deliver: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T> {
+        match self.bytes(ino)? {
+            Bytes::Card(bytes) => {
+                let start = usize::try_from(offset)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
+                let end = start.saturating_add(size).min(bytes.len());
+                Ok(deliver(bytes.get(start..end).unwrap_or_default()))
+            }
+            Bytes::File(file) => {
+                let mut buffer = vec![0; size];
+                let read = read_full(&file, &mut buffer, offset)?;
+                Ok(deliver(buffer.get(..read).unwrap_or_default()))
+            }
+        }
+    }
+
+    fn bytes(&self, ino: Ino) -> Result<Bytes> {
+        loop {
+            if !self.has_blob(ino)? {
+                return Ok(Bytes::Card(self.cache.card(&self.store, ino)?));
+            }
+            match self.cache.file(&self.store, ino) {
+                // Committed just now, on another thread: the bytes are in the store.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !self.has_blob(ino)? => {}
+                file => return Ok(Bytes::File(file?)),
+            }
+        }
+    }
+
+    fn has_blob(&self, ino: Ino) -> Result<bool> {
+        let memory = self.memory();
+        let node = memory.get(ino).ok_or(Error::NotFound)?;
+        if node.dir.is_some() {
+            Err(Error::IsDir)
+        } else {
+            Ok(node.has_blob())
+        }
+    }
+
+    /// Where a symbolic link points.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for anything else.
+    pub fn readlink(&self, ino: Ino) -> Result<String> {
+        match self.memory().get(ino).map(|node| &node.kind) {
+            Some(InodeKind::Symlink(target)) => Ok(target.clone()),
+            Some(_) => Err(Error::Invalid),
+            None => Err(Error::NotFound),
+        }
+    }
+
+    /// Writes bytes at an offset; returns how many.
+    ///
+    /// # Errors
+    /// A failure of the local disk, ENOSPC among it.
+    pub fn write(&self, ino: Ino, offset: u64, data: &[u8], pid: u32) -> Result<usize> {
+        let _edit = self.edit();
+        self.begin_edit(ino, true)?;
+        let file = self.cache.file(&self.store, ino)?;
+        file.write_all_at(data, offset)?;
+        let end = offset.saturating_add(data.len() as u64);
+        self.edited(ino, pid, |size| size.max(end));
+        Ok(data.len())
+    }
+
+    fn truncate(&self, ino: Ino, size: u64, pid: u32) -> Result<()> {
+        let _edit = self.edit();
+        self.begin_edit(ino, size > 0)?;
+        self.cache.file(&self.store, ino)?.set_len(size)?;
+        self.edited(ino, pid, |_| size);
+        Ok(())
+    }
+
+    /// Moves a clean card's bytes to a backing file, and remembers the version that the edit starts from.
+    fn begin_edit(&self, ino: Ino, keep_bytes: bool) -> Result<()> {
+        let Some(contact) = self.clean_card(ino)? else {
+            return Ok(());
+        };
+        let bytes = if keep_bytes {
+            self.cache.card(&self.store, ino)?
+        } else {
+            Arc::default()
+        };
+        self.change(|tx| {
+            tx.blobs().write(ino, &bytes)?;
+            let contact = contact.map(|id| tx.contact(id)).transpose()?.flatten();
+            tx.begin_edit(
+                ino,
+                contact
+                    .as_ref()
+                    .and_then(|contact| contact.change_key.as_ref()),
+            )?;
+            if let Some(mut row) = tx.inode(ino)? {
+                row.dirty = true;
+                row.attr.size = bytes.len() as u64;
+                return Ok(tx.put_inode(row)?);
+            }
+            Ok(())
+        })?;
+        // An inode without a name has no row any more: it is edited in memory and on its backing file only.
+        if let Some(node) = self.memory().get_mut(ino) {
+            node.dirty = true;
+        }
+        Ok(())
+    }
+
+    /// The contact of a card that has no uncommitted text; `None` for everything that can be written at once.
+    fn clean_card(&self, ino: Ino) -> Result<Option<Option<crate::store::RowId>>> {
+        if self.settings.read_only {
+            return Err(Error::ReadOnly);
+        }
+        let memory = self.memory();
+        let node = memory.get(ino).ok_or(Error::NotFound)?;
+        match &node.kind {
+            InodeKind::Card(contact) if !node.dirty => Ok(Some(*contact)),
+            InodeKind::Card(_) | InodeKind::File => Ok(None),
+            InodeKind::Symlink(_) => Err(Error::Invalid),
+            InodeKind::Root | InodeKind::Folder(_) | InodeKind::Dir => Err(Error::IsDir),
+        }
+    }
+
+    fn edited(&self, ino: Ino, pid: u32, size: impl FnOnce(u64) -> u64) {
+        let is_card = {
+            let mut memory = self.memory();
+            let Some(node) = memory.get_mut(ino) else {
+                return;
+            };
+            let now = Stamp::now();
+            node.attr.size = size(node.attr.size);
+            node.attr.mtime = now;
+            node.attr.ctime = now;
+            node.unsaved = true;
+            matches!(node.kind, InodeKind::Card(_))
+        };
+        if is_card {
+            self.wrote(ino, pid);
+        }
+    }
+
+    /// A process has uncommitted text in a card; the first time, whoever settles quiet edits must hear of it.
+    pub(super) fn wrote(&self, ino: Ino, pid: u32) {
+        let first = self.writers().wrote(ino, pid);
+        if first && let Some(observer) = self.observer.get() {
+            observer.changed(Vec::new());
+        }
+    }
+
+    /// Changes attributes.
+    ///
+    /// A card's mode is remembered for this session only, its owner never changes (behaviour 5.5).
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`] for another owner, or a failure of the local disk.
+    pub fn set_attr(&self, ino: Ino, wanted: SetAttr, pid: u32) -> Result<Stat> {
+        if self.settings.read_only {
+            return Err(Error::ReadOnly);
+        }
+        let other_owner = wanted.uid.is_some_and(|uid| uid != self.settings.uid);
+        let other_group = wanted.gid.is_some_and(|gid| gid != self.settings.gid);
+        if other_owner || other_group {
+            return Err(Error::NotPermitted(
+                "every file here belongs to the mounting user",
+            ));
+        }
+        if let Some(size) = wanted.size {
+            self.truncate(ino, size, pid)?;
+        }
+        if wanted.mode.is_some() || wanted.mtime.is_some() {
+            self.set_mode_and_time(ino, wanted)?;
+        }
+        self.stat(ino)
+    }
+
+    fn set_mode_and_time(&self, ino: Ino, wanted: SetAttr) -> Result<()> {
+        let row = {
+            let mut memory = self.memory();
+            let node = memory.get_mut(ino).ok_or(Error::NotFound)?;
+            node.attr.ctime = Stamp::now();
+            node.attr.mtime = wanted.mtime.unwrap_or(node.attr.mtime);
+            node.attr.mode = wanted.mode.unwrap_or(node.attr.mode);
+            InodeRow {
+                ino,
+                kind: node.kind.clone(),
+                dirty: node.dirty,
+                attr: node.attr,
+            }
+        };
+        self.save_row(row)
+    }
+
+    /// Writes attributes that changed in memory only; an inode without a name has no row to write.
+    pub(super) fn save_row(&self, mut row: InodeRow) -> Result<()> {
+        self.change(|tx| {
+            let Some(kept) = tx.inode(row.ino)? else {
+                return Ok(());
+            };
+            if matches!(row.kind, InodeKind::Card(_)) {
+                row.attr.mode = kept.attr.mode;
+            }
+            tx.keep_attr(row.ino, row.attr)?;
+            Ok(())
+        })
+    }
+}
+
+fn read_full(file: &std::fs::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset + done as u64) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
