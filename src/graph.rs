@@ -12,6 +12,7 @@ mod delta;
 mod endpoint;
 mod error;
 mod folders;
+mod job;
 mod photos;
 mod properties;
 mod request;

@@ -12,9 +12,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::body::{self, ReadError};
+use super::job::Job;
 use super::request::{Body, Call, Payload, Reply};
 use super::throttle::{self, Gate, Patience};
-use super::verdict::{Lost, Outcome, Remedy, Verdict, judge};
+use super::verdict::{Lost, Outcome, Remedy, Verdict};
 use super::{Endpoint, Error, Stats, batch};
 use crate::auth::{TokenSource, web};
 
@@ -307,99 +308,6 @@ impl Transport {
             Err(ReadError::TooLong) => Outcome::TooLong,
             Err(ReadError::Broken(error)) => Outcome::NoReply(Lost::new(&error)),
         }
-    }
-}
-
-/// Calls on their way, each with its own count of attempts.
-struct Job<'a> {
-    calls: &'a [Call],
-    slots: Vec<Slot>,
-    patience: Patience,
-}
-
-#[derive(Default)]
-struct Slot {
-    attempts: u32,
-    token_renewed: bool,
-    /// The answer if there is no further attempt.
-    fallback: Option<Error>,
-    result: Option<Result<Reply, Error>>,
-}
-
-impl<'a> Job<'a> {
-    fn new(calls: &'a [Call]) -> Self {
-        Self {
-            calls,
-            slots: calls.iter().map(|_| Slot::default()).collect(),
-            patience: Patience::new(),
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.slots.iter().any(|slot| slot.result.is_none())
-    }
-
-    fn open(&self) -> Vec<usize> {
-        self.slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| slot.result.is_none())
-            .map(|(index, _)| index)
-            .collect()
-    }
-
-    fn judge(&mut self, index: usize, outcome: Outcome) -> Verdict {
-        let (Some(call), Some(slot)) = (self.calls.get(index), self.slots.get_mut(index)) else {
-            return Verdict::Done(Err(Error::Malformed {
-                what: "a reply to nothing",
-            }));
-        };
-        slot.attempts += 1;
-        judge(call, outcome, slot.attempts, slot.token_renewed)
-    }
-
-    fn finish(&mut self, index: usize, result: Result<Reply, Error>) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.result = Some(result);
-        }
-    }
-
-    fn postpone(&mut self, index: usize, remedy: Remedy, otherwise: Error) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.fallback = Some(otherwise);
-            slot.token_renewed |= remedy == Remedy::Token;
-        }
-    }
-
-    /// Waits before the next round; without the patience for it, every open call ends with what it failed with last.
-    async fn wait(&mut self, pause: Duration) {
-        if self.patience.take(pause) {
-            return tokio::time::sleep(pause).await;
-        }
-        for slot in self.slots.iter_mut().filter(|slot| slot.result.is_none()) {
-            let last = slot.fallback.take();
-            slot.result = Some(Err(last.unwrap_or_else(|| Error::Offline {
-                source: "no reply for too long".into(),
-            })));
-        }
-    }
-
-    /// Ends the open calls with an error that concerns them all.
-    fn fail(&mut self, error: Error) {
-        let mut last = Some(error);
-        for slot in self.slots.iter_mut().filter(|slot| slot.result.is_none()) {
-            let (this, next) = last.take().map(Error::doubled).unzip();
-            last = next;
-            slot.result = this.map(Err);
-        }
-    }
-
-    fn into_results(self) -> Vec<Result<Reply, Error>> {
-        let missing = || Err(Error::Malformed { what: "no reply" });
-        self.slots
-            .into_iter()
-            .map(|slot| slot.result.unwrap_or_else(missing))
-            .collect()
     }
 }
 

@@ -5,6 +5,8 @@
 //! what is meant (trap 12).
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub(super) use read::{
