@@ -1,5 +1,13 @@
 //! The Graph client against a scripted server: what goes over the wire, and what comes of odd answers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a helper of a test fails it so"
+)]
+
 #[path = "graph_wire/retry.rs"]
 mod retry;
 #[path = "graph_wire/server.rs"]

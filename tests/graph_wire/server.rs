@@ -58,7 +58,7 @@ pub(crate) enum Answer {
     /// Promises more body than it sends, then closes.
     CutShort(Vec<u8>),
     /// Thinks first.
-    Slow(Duration, Box<Answer>),
+    Slow(Duration, Box<Self>),
 }
 
 pub(crate) fn ok(body: &Value) -> Answer {
