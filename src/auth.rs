@@ -7,6 +7,7 @@
 mod client_credentials;
 mod error;
 mod fixed;
+mod login;
 pub(crate) mod web;
 
 use std::pin::Pin;

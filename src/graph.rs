@@ -7,6 +7,7 @@
 
 mod batch;
 mod body;
+mod connection;
 mod contacts;
 mod delta;
 mod endpoint;
@@ -80,14 +81,14 @@ impl Client {
     }
 
     fn path(&self, rest: &str) -> String {
-        self.0.transport.endpoint.path(rest)
+        self.0.transport.endpoint().path(rest)
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("endpoint", &self.0.transport.endpoint)
+            .field("endpoint", self.0.transport.endpoint())
             .finish_non_exhaustive()
     }
 }

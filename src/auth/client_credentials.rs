@@ -7,17 +7,16 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use oauth2::basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse};
+use oauth2::basic::{BasicClient, BasicTokenResponse};
 use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, RequestTokenError, Scope, TokenResponse, TokenUrl,
+    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, Scope, TokenResponse, TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
-use thiserror::Error;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{AuthError, BoxFuture, TokenSource, web};
+use super::login::{LoginHttp, config, explain, token_url};
+use super::{AuthError, BoxFuture, TokenSource};
 
 /// Renewal starts this long before the end of a token that lives longer than an hour or so.
 const MARGIN: Duration = Duration::from_secs(300);
@@ -27,9 +26,6 @@ const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
 
 /// A longer lifetime is a mistake, and would overflow the clock.
 const MAX_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
-
-const MAX_REPLY: usize = 1 << 20;
-const MAX_REASON: usize = 300;
 
 type LoginClient =
     BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -73,15 +69,13 @@ impl ClientCredentials {
             .set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(TokenUrl::from_url(token_url));
-        let http =
-            web::client(login_url).map_err(|error| config(&format!("no HTTP client: {error}")))?;
         Ok(Self {
             login,
             scope: Scope::new(format!(
                 "{}/.default",
                 graph_url.origin().ascii_serialization()
             )),
-            http: LoginHttp(http),
+            http: LoginHttp::new(login_url)?,
             held: Mutex::new(None),
             turn: tokio::sync::Mutex::new(()),
         })
@@ -156,70 +150,6 @@ impl fmt::Debug for ClientCredentials {
     }
 }
 
-/// The HTTP client in the form oauth2 takes.
-struct LoginHttp(reqwest::Client);
-
-impl<'c> AsyncHttpClient<'c> for LoginHttp {
-    type Error = PostError;
-    type Future = BoxFuture<'c, Result<HttpResponse, PostError>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(post(&self.0, request))
-    }
-}
-
-#[derive(Debug, Error)]
-enum PostError {
-    #[error("the login service did not answer")]
-    Http(#[from] reqwest::Error),
-    #[error("the login service is in trouble (status {0})")]
-    Unwell(u16),
-    #[error("the login service sent too long a reply")]
-    TooLong,
-    #[error("the login service sent an unreadable reply")]
-    Unreadable(#[from] oauth2::http::Error),
-}
-
-/// Sends a token request, keeping a service in trouble apart from one that refuses: a 503 with a JSON body is no verdict.
-async fn post(http: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, PostError> {
-    let mut reply = http
-        .execute(request.try_into()?)
-        .await
-        .map_err(reqwest::Error::without_url)?;
-    let status = reply.status();
-    if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
-        return Err(PostError::Unwell(status.as_u16()));
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = reply.chunk().await.map_err(reqwest::Error::without_url)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_REPLY {
-            return Err(PostError::TooLong);
-        }
-    }
-    let mut response = oauth2::http::Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = reply.headers().clone();
-    Ok(response)
-}
-
-fn token_url(login_url: &Url, tenant: &str) -> Result<Url, AuthError> {
-    if tenant.is_empty() {
-        return Err(config("no tenant is set"));
-    }
-    if !web::may_carry_secrets(login_url) {
-        return Err(config(
-            "the login URL must be https (plain http only on loopback)",
-        ));
-    }
-    let mut url = login_url.clone();
-    url.path_segments_mut()
-        .map_err(|()| config("the login URL cannot be a base"))?
-        .pop_if_empty()
-        .extend([tenant, "oauth2", "v2.0", "token"]);
-    Ok(url)
-}
-
 fn hold(reply: &BasicTokenResponse, asked: Instant) -> Held {
     let life = reply.expires_in().unwrap_or(DEFAULT_LIFE).min(MAX_LIFE);
     let margin = MARGIN.min(life / 5);
@@ -227,38 +157,5 @@ fn hold(reply: &BasicTokenResponse, asked: Instant) -> Held {
         token: SecretString::from(reply.access_token().secret().as_str()),
         renew_at: asked + (life - margin),
         ends_at: asked + life,
-    }
-}
-
-/// Only an error document is a verdict on the sign-in; everything else is a login service that cannot be asked.
-fn explain(error: RequestTokenError<PostError, BasicErrorResponse>) -> AuthError {
-    match error {
-        RequestTokenError::ServerResponse(reply) if is_verdict(reply.error()) => {
-            AuthError::SignInNeeded {
-                reason: reason(&reply),
-            }
-        }
-        other => AuthError::Offline {
-            source: Box::new(other),
-        },
-    }
-}
-
-fn is_verdict(code: &BasicErrorResponseType) -> bool {
-    !matches!(code.as_ref(), "temporarily_unavailable" | "server_error")
-}
-
-fn reason(reply: &BasicErrorResponse) -> String {
-    let detail = reply
-        .error_description()
-        .and_then(|text| text.lines().next())
-        .unwrap_or_default();
-    let text = format!("{} {detail}", reply.error().as_ref());
-    text.trim_end().chars().take(MAX_REASON).collect()
-}
-
-fn config(reason: &str) -> AuthError {
-    AuthError::Config {
-        reason: reason.to_owned(),
     }
 }

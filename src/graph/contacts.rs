@@ -68,7 +68,7 @@ impl Client {
             else {
                 break;
             };
-            target = self.transport().endpoint.relative(link)?;
+            target = self.transport().endpoint().relative(link)?;
         }
         versions.truncate(top);
         Ok(versions)
@@ -79,7 +79,8 @@ impl Client {
     ///
     /// # Errors
     /// As a whole only for what concerns every request; else per write. Before a create that failed with
-    /// [`Error::may_have_happened`] is tried again, look for it with [`find_created`](Self::find_created).
+    /// [`Error::may_have_happened`] is tried again, look for it with [`find_created`](Self::find_created). Updates and deletes
+    /// are repeated when a reply is lost, so [`Error::Changed`] and [`Error::NotFound`] may be of their own doing.
     pub async fn write(
         &self,
         writes: &[Write],

@@ -45,7 +45,7 @@ impl Client {
     }
 
     fn follow(&self, link: &DeltaLink) -> Result<Call, Error> {
-        let target = self.transport().endpoint.relative(link.as_str())?;
+        let target = self.transport().endpoint().relative(link.as_str())?;
         Ok(Call::get(About::DeltaLink, target).page_size(PAGE))
     }
 }

@@ -184,12 +184,10 @@ impl Error {
                 | Self::Config { .. }
         )
     }
-}
 
-impl Error {
-    /// The same error twice, for another call it concerns; the source of the second is only its text.
-    pub(super) fn doubled(self) -> (Self, Self) {
-        let second = match &self {
+    /// The same error for another request it concerns; its source is kept as text only.
+    pub(super) fn copy(&self) -> Self {
+        match self {
             Self::Throttled { until } => Self::Throttled { until: *until },
             Self::SignInNeeded { reason } => Self::SignInNeeded {
                 reason: reason.clone(),
@@ -198,14 +196,22 @@ impl Error {
                 reason: reason.clone(),
             },
             Self::Offline { source } => Self::Offline {
-                source: source.to_string().into(),
+                source: chain(source.as_ref()).into(),
             },
             other => Self::Offline {
-                source: other.to_string().into(),
+                source: chain(other).into(),
             },
-        };
-        (self, second)
+        }
     }
+}
+
+/// An error with all its sources as text.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 impl From<AuthError> for Error {

@@ -159,7 +159,7 @@ impl Client {
         let mut found = wire::folders(&page, parent)?;
         let mut followed = HashSet::new();
         while let Some(link) = wire::next_link(&page) {
-            let target = self.transport().endpoint.relative(link)?;
+            let target = self.transport().endpoint().relative(link)?;
             if found.len() > MAX_FOLDERS || !followed.insert(target.clone()) {
                 return Err(Error::Malformed {
                     what: "a list of folders has no end",

@@ -7,10 +7,11 @@ use super::request::{Call, Reply};
 use super::throttle::Patience;
 use super::verdict::{Outcome, Remedy, Verdict, judge};
 
-/// Calls on their way, each with its own count of attempts.
+/// Up to a batch of calls, and what has become of each.
 pub(super) struct Job<'a> {
-    pub(super) calls: &'a [Call],
+    calls: &'a [Call],
     slots: Vec<Slot>,
+    /// What is left of the time the calls may spend waiting, together.
     pub(super) patience: Patience,
 }
 
@@ -25,9 +26,10 @@ struct Slot {
 
 impl<'a> Job<'a> {
     pub(super) fn new(calls: &'a [Call]) -> Self {
+        let slots = calls.iter().map(|_| Slot::default()).collect();
         Self {
             calls,
-            slots: calls.iter().map(|_| Slot::default()).collect(),
+            slots,
             patience: Patience::new(),
         }
     }
@@ -36,35 +38,33 @@ impl<'a> Job<'a> {
         self.slots.iter().any(|slot| slot.result.is_none())
     }
 
-    pub(super) fn open(&self) -> Vec<usize> {
-        self.slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| slot.result.is_none())
-            .map(|(index, _)| index)
+    /// The calls without a result, with their places.
+    pub(super) fn open(&self) -> Vec<(usize, &'a Call)> {
+        let numbered = self.calls.iter().zip(&self.slots).enumerate();
+        numbered
+            .filter(|(_, (_, slot))| slot.result.is_none())
+            .map(|(index, (call, _))| (index, call))
             .collect()
     }
 
-    pub(super) fn judge(&mut self, index: usize, outcome: Outcome) -> Verdict {
-        let (Some(call), Some(slot)) = (self.calls.get(index), self.slots.get_mut(index)) else {
-            return Verdict::Done(Err(Error::Malformed {
-                what: "a reply to nothing",
-            }));
-        };
+    /// Takes in what came of a call. If that is not the end of it: after what pause and remedy to send it again.
+    pub(super) fn settle(&mut self, index: usize, outcome: Outcome) -> Option<(Duration, Remedy)> {
+        let (call, slot) = (self.calls.get(index)?, self.slots.get_mut(index)?);
         slot.attempts += 1;
-        judge(call, outcome, slot.attempts, slot.token_renewed)
-    }
-
-    pub(super) fn finish(&mut self, index: usize, result: Result<Reply, Error>) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.result = Some(result);
-        }
-    }
-
-    pub(super) fn postpone(&mut self, index: usize, remedy: Remedy, otherwise: Error) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.fallback = Some(otherwise);
-            slot.token_renewed |= remedy == Remedy::Token;
+        match judge(call, outcome, slot.attempts, slot.token_renewed) {
+            Verdict::Done(result) => {
+                slot.result = Some(result);
+                None
+            }
+            Verdict::Again {
+                pause,
+                remedy,
+                otherwise,
+            } => {
+                slot.fallback = Some(otherwise);
+                slot.token_renewed |= remedy == Remedy::Token;
+                Some((pause, remedy))
+            }
         }
     }
 
@@ -74,20 +74,14 @@ impl<'a> Job<'a> {
             return tokio::time::sleep(pause).await;
         }
         for slot in self.slots.iter_mut().filter(|slot| slot.result.is_none()) {
-            let last = slot.fallback.take();
-            slot.result = Some(Err(last.unwrap_or_else(|| Error::Offline {
-                source: "no reply for too long".into(),
-            })));
+            slot.result = slot.fallback.take().map(Err);
         }
     }
 
     /// Ends the open calls with an error that concerns them all.
-    pub(super) fn fail(&mut self, error: Error) {
-        let mut last = Some(error);
+    pub(super) fn fail(&mut self, error: &Error) {
         for slot in self.slots.iter_mut().filter(|slot| slot.result.is_none()) {
-            let (this, next) = last.take().map(Error::doubled).unzip();
-            last = next;
-            slot.result = this.map(Err);
+            slot.result = Some(Err(error.copy()));
         }
     }
 

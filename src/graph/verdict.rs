@@ -30,15 +30,8 @@ pub(super) struct Lost(pub(super) std::sync::Arc<str>);
 
 impl Lost {
     /// Keeps the whole chain of an error as text.
-    pub(super) fn new(error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
-        Self(text.into())
+    pub(super) fn new(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self(super::error::chain(error).into())
     }
 
     fn cause(&self) -> Cause {
@@ -90,7 +83,12 @@ pub(super) fn judge(call: &Call, outcome: Outcome, attempt: u32, token_renewed: 
         Outcome::NotSent(lost) => Verdict::Done(Err(Error::Offline {
             source: lost.cause(),
         })),
-        Outcome::TooLong => Verdict::Done(Err(Error::TooLarge { what: "a reply" })),
+        Outcome::TooLong if call.is_repeatable() => {
+            Verdict::Done(Err(Error::TooLarge { what: "a reply" }))
+        }
+        Outcome::TooLong => Verdict::Done(Err(Error::ReplyLost {
+            source: "the reply is too long".into(),
+        })),
         Outcome::NoReply(lost) if !call.is_repeatable() => Verdict::Done(Err(Error::ReplyLost {
             source: lost.cause(),
         })),
@@ -112,7 +110,7 @@ fn judge_failure(call: &Call, reply: &Reply, attempt: u32, token_renewed: bool) 
     let pause = reply
         .retry_after
         .unwrap_or_else(|| throttle::backoff(attempt));
-    let otherwise = classify(call, reply);
+    let otherwise = classify(call, reply, pause);
     match reply.status {
         401 => again(
             !token_renewed && matches!(otherwise, Error::SignInNeeded { .. }),
@@ -154,8 +152,8 @@ fn again(is_worth_it: bool, pause: Duration, remedy: Remedy, otherwise: Error) -
     }
 }
 
-/// The error a failure reply stands for.
-fn classify(call: &Call, reply: &Reply) -> Error {
+/// The error a failure reply stands for; `pause` is how long a throttled client should be silent.
+fn classify(call: &Call, reply: &Reply, pause: Duration) -> Error {
     let said = reply
         .clone()
         .into_json()
@@ -192,7 +190,7 @@ fn classify(call: &Call, reply: &Reply) -> Error {
         412 => Error::Changed,
         413 => Error::TooLarge { what: "a request" },
         429 => Error::Throttled {
-            until: (Instant::now() + reply.retry_after.unwrap_or_default()).into_std(),
+            until: (Instant::now() + pause).into_std(),
         },
         408 | 424 | 500.. => Error::Service {
             status: reply.status,

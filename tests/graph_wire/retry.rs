@@ -162,6 +162,59 @@ async fn an_unreachable_service_got_nothing() {
     assert!(matches!(result, Err(Error::Offline { .. })), "{result:?}");
 }
 
+/// The TLS set-up stands on its own: a handshake that fails is a service out of reach.
+#[tokio::test]
+async fn a_failed_handshake_is_offline() {
+    let plain = Server::start(|_, _| ok(&json!({}))).await;
+    let client = client_at(&plain.origin.replace("http://", "https://"));
+    let result = client.write(&[create()]).await;
+    assert!(matches!(result, Err(Error::Offline { .. })), "{result:?}");
+    assert!(plain.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_service_out_of_reach_is_tried_with_one_batch() {
+    let server = Server::start(|number, request| match number {
+        0 => batch(request, |_| {
+            (200, json!({}), json!({ "id": "c", "changeKey": "k" }))
+        }),
+        _ => failure(429, "ApplicationThrottled").with("Retry-After", "600"),
+    })
+    .await;
+    let names: Vec<ContactId> = (0..100)
+        .map(|index| ContactId::new(format!("c{index}")))
+        .collect();
+    let results = client(&server).change_keys(&names).await.unwrap();
+    assert!(
+        results[..20].iter().all(|key| key.is_ok()),
+        "what was read is handed out"
+    );
+    assert!(
+        results[20..]
+            .iter()
+            .all(|key| matches!(key, Err(Error::Throttled { .. })))
+    );
+    assert_eq!(server.requests().len(), 2);
+}
+
+/// A 429 means that nothing was carried out, so creates go out again with the rest.
+#[tokio::test]
+async fn a_throttled_batch_is_repeated_whole() {
+    let server = Server::start(|number, request| match number {
+        0 => failure(429, "ApplicationThrottled").with("Retry-After", "0"),
+        _ => batch(request, |_| {
+            (201, json!({}), json!({ "id": "c", "changeKey": "k" }))
+        }),
+    })
+    .await;
+    let results = client(&server)
+        .write(&[create(), update("c")])
+        .await
+        .unwrap();
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(server.requests().len(), 2);
+}
+
 #[tokio::test]
 async fn lost_reads_are_repeated() {
     let server = Server::start(|number, _| match number {
