@@ -1,0 +1,35 @@
+//! Where access tokens come from.
+//!
+//! Owns the [`TokenSource`] contract, its kinds, and the HTTP settings every request with a secret needs (`web`).
+//! Refuses to call a network trouble an expired sign-in (behaviour 7.5). Tokens are [`SecretString`]s: they reach no log and no
+//! `Debug` text. Called by `graph` (tokens) and by the composition root (construction). Sole user of oauth2.
+
+mod client_credentials;
+mod error;
+mod fixed;
+mod login;
+pub(crate) mod web;
+
+use std::pin::Pin;
+
+use secrecy::SecretString;
+
+pub use client_credentials::ClientCredentials;
+pub use error::AuthError;
+pub use fixed::StaticToken;
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Something that can hand out bearer tokens for the configured Graph origin.
+pub trait TokenSource: Send + Sync {
+    /// A token believed to be valid now.
+    ///
+    /// # Errors
+    /// [`AuthError::SignInNeeded`] only when the login service itself refused; a network or service trouble is
+    /// [`AuthError::Offline`].
+    fn token(&self) -> BoxFuture<'_, Result<SecretString, AuthError>>;
+
+    /// The service answered 401 to this token: the next [`token`](Self::token) is a new one if this kind can get one.
+    fn refused(&self, token: &SecretString);
+}

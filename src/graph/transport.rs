@@ -1,0 +1,179 @@
+//! Sends requests: token, permits, `$batch`, retries, pauses.
+//!
+//! Everything the client sends goes through [`Transport::run`], alone or in batches, under the same rules. Refuses more
+//! than four requests at a time for the mailbox, batch members counted (graph-facts 9.2, trap 21).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::job::Job;
+use super::request::{Call, Reply};
+use super::throttle::{Gate, Patience};
+use super::verdict::{Outcome, Remedy};
+use super::{Endpoint, Error, Stats, batch};
+use crate::auth::TokenSource;
+
+/// Requests of one application under way for one mailbox (graph-facts 9.2).
+const CONCURRENT: u32 = 4;
+
+/// Members of a `$batch` (graph-facts 9.1).
+const BATCH: usize = 20;
+
+pub(super) struct Transport {
+    connection: Connection,
+    tokens: Arc<dyn TokenSource>,
+    permits: Semaphore,
+    gate: Gate,
+}
+
+impl Transport {
+    pub(super) fn new(endpoint: Endpoint, tokens: Arc<dyn TokenSource>) -> Result<Self, Error> {
+        Ok(Self {
+            connection: Connection::new(endpoint)?,
+            tokens,
+            permits: Semaphore::new(CONCURRENT as usize),
+            gate: Gate::default(),
+        })
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.connection.endpoint
+    }
+
+    /// Sends one call.
+    pub(super) async fn send(&self, call: Call) -> Result<Reply, Error> {
+        let results = self.run(&[call]).await?;
+        results.into_iter().next().unwrap_or(Err(Error::Malformed {
+            what: "no reply to one request",
+        }))
+    }
+
+    /// Sends calls, several together in a `$batch`; results are in the order of the calls.
+    ///
+    /// # Errors
+    /// Only when no call was carried out, for a reason that concerns them all.
+    pub(super) async fn run(&self, calls: &[Call]) -> Result<Vec<Result<Reply, Error>>, Error> {
+        let mut results: Vec<Result<Reply, Error>> = Vec::with_capacity(calls.len());
+        for chunk in calls.chunks(BATCH) {
+            let mut job = Job::new(chunk);
+            // Once the service is out of reach, every further batch would wait for nothing.
+            if let Some(Err(error)) = results.last().filter(|last| concerns_all(last)) {
+                job.fail(error);
+            }
+            while job.is_open() {
+                self.round(&mut job).await;
+            }
+            results.extend(job.into_results());
+        }
+        if results.iter().all(concerns_all)
+            && let Some(Err(error)) = results.first()
+        {
+            return Err(error.copy());
+        }
+        Ok(results)
+    }
+
+    pub(super) fn throttled_until(&self) -> Option<Instant> {
+        self.gate.closed_until()
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.connection.stats()
+    }
+
+    /// Sends the open calls of a job once and settles them.
+    async fn round(&self, job: &mut Job<'_>) {
+        let token = match self.tokens.token().await {
+            Ok(token) => token,
+            Err(error) => return job.fail(&error.into()),
+        };
+        let open = job.open();
+        let permits = match self.admit(&mut job.patience, open.len()).await {
+            Ok(permits) => permits,
+            Err(error) => return job.fail(&error),
+        };
+        let calls: Vec<&Call> = open.iter().map(|(_, call)| *call).collect();
+        let outcomes = self.exchange(&calls, &token).await;
+        drop(permits);
+        outcomes.iter().for_each(|outcome| self.heed(outcome));
+        let settled = open
+            .iter()
+            .zip(outcomes)
+            .filter_map(|((index, _), outcome)| job.settle(*index, outcome));
+        let (pauses, remedies): (Vec<Duration>, Vec<Remedy>) = settled.unzip();
+        let pause = pauses.into_iter().max().unwrap_or_default();
+        self.apply(&remedies, pause, &token);
+        // What the gate holds back is waited for there.
+        if job.is_open() && self.gate.closed_until().is_none() {
+            job.wait(pause).await;
+        }
+    }
+
+    /// Waits until the gate is open and there is room for so many requests, both at once.
+    async fn admit(
+        &self,
+        patience: &mut Patience,
+        requests: usize,
+    ) -> Result<SemaphorePermit<'_>, Error> {
+        let weight = u32::try_from(requests)
+            .unwrap_or(CONCURRENT)
+            .min(CONCURRENT);
+        loop {
+            self.gate.pass(patience).await?;
+            let permits = self.permits.acquire_many(weight).await;
+            let permits = permits.map_err(|error| Error::Offline {
+                source: error.into(),
+            })?;
+            if self.gate.closed_until().is_none() {
+                return Ok(permits);
+            }
+        }
+    }
+
+    /// One round trip for some calls: one plainly, several as a `$batch`. One outcome per call, in order.
+    async fn exchange(&self, calls: &[&Call], token: &SecretString) -> Vec<Outcome> {
+        match calls {
+            [] => Vec::new(),
+            [call] => vec![self.connection.send(call, token).await],
+            several => {
+                let whole = self.connection.send(&batch::request(several), token).await;
+                batch::split(whole, several.len())
+            }
+        }
+    }
+
+    /// Obeys a pause the service asks for, also when this request is over.
+    fn heed(&self, outcome: &Outcome) {
+        let Outcome::Replied(reply) = outcome else {
+            return;
+        };
+        if reply.status == 429 {
+            self.connection.count_throttled();
+        }
+        if let (429 | 503 | 504, Some(pause)) = (reply.status, reply.retry_after) {
+            self.gate.close_for(pause);
+        }
+    }
+
+    fn apply(&self, remedies: &[Remedy], pause: Duration, token: &SecretString) {
+        if remedies.contains(&Remedy::WaitAll) {
+            self.gate.close_for(pause);
+        }
+        if remedies.contains(&Remedy::Reconnect) {
+            self.connection.renew();
+        }
+        if remedies.contains(&Remedy::Token) {
+            self.tokens.refused(token);
+        }
+    }
+}
+
+/// Whether every other request of the mailbox would fail so too.
+fn concerns_all(result: &Result<Reply, Error>) -> bool {
+    matches!(result, Err(error) if error.concerns_all())
+}
