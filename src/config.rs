@@ -10,7 +10,7 @@ mod error;
 mod paths;
 mod settings;
 
-pub use account::{Account, AccountOptions, GRAPH_URL, LOGIN_URL};
+pub use account::{Account, AccountOptions, GRAPH_URL, LOGIN_URL, SANDBOX_ACCOUNT};
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use paths::{private_dir, runtime_dir, state_base};

@@ -44,12 +44,17 @@ impl Sandbox {
 
     #[must_use]
     pub fn graph_url(&self) -> String {
-        self.0.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}/v1.0"))
+        self.0.local_addr().map_or_else(
+            |_| String::new(),
+            |address| format!("http://{address}/v1.0"),
+        )
     }
 
     #[must_use]
     pub fn login_url(&self) -> String {
-        self.0.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"))
+        self.0
+            .local_addr()
+            .map_or_else(|_| String::new(), |address| format!("http://{address}"))
     }
 
     #[must_use]

@@ -56,22 +56,38 @@ pub fn private_dir(path: &Path) -> Result<(), ConfigError> {
         .and_then(|found| {
             let own = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
             let closed = found.permissions().mode() & 0o077 == 0;
-            if own && closed { Ok(()) } else { Err(ConfigError::NotPrivate { path: path.to_owned() }) }
+            if own && closed {
+                Ok(())
+            } else {
+                Err(ConfigError::NotPrivate {
+                    path: path.to_owned(),
+                })
+            }
         })
 }
 
 fn fallback(run_user: &Path, uid: u32) -> PathBuf {
     let session = run_user.join(uid.to_string());
-    if session.is_dir() { session.join("contactfs") } else { PathBuf::from(format!("/tmp/contactfs-{uid}")) }
+    if session.is_dir() {
+        session.join("contactfs")
+    } else {
+        PathBuf::from(format!("/tmp/contactfs-{uid}"))
+    }
 }
 
 /// The specification says that a relative path in these variables is to be ignored.
 fn absolute<'a>(environment: &'a Environment, name: &str) -> Option<&'a Path> {
-    environment.get(name).map(Path::new).filter(|path| path.is_absolute())
+    environment
+        .get(name)
+        .map(Path::new)
+        .filter(|path| path.is_absolute())
 }
 
 fn directory_error(path: &Path, source: io::Error) -> ConfigError {
-    ConfigError::Directory { path: path.to_owned(), source }
+    ConfigError::Directory {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -80,15 +96,30 @@ mod tests {
 
     #[test]
     fn state_goes_to_the_flag_then_the_variable_then_xdg_then_home() {
-        let environment =
-            Environment::from([("CONTACTFS_STATE_DIR", "/v"), ("XDG_STATE_HOME", "/x"), ("HOME", "/h")]);
-        assert_eq!(state_base(&environment, Some(Path::new("/f"))).unwrap(), Path::new("/f"));
+        let environment = Environment::from([
+            ("CONTACTFS_STATE_DIR", "/v"),
+            ("XDG_STATE_HOME", "/x"),
+            ("HOME", "/h"),
+        ]);
+        assert_eq!(
+            state_base(&environment, Some(Path::new("/f"))).unwrap(),
+            Path::new("/f")
+        );
         assert_eq!(state_base(&environment, None).unwrap(), Path::new("/v"));
         let environment = Environment::from([("XDG_STATE_HOME", "/x"), ("HOME", "/h")]);
-        assert_eq!(state_base(&environment, None).unwrap(), Path::new("/x/contactfs"));
+        assert_eq!(
+            state_base(&environment, None).unwrap(),
+            Path::new("/x/contactfs")
+        );
         let environment = Environment::from([("XDG_STATE_HOME", "relative"), ("HOME", "/h")]);
-        assert_eq!(state_base(&environment, None).unwrap(), Path::new("/h/.local/state/contactfs"));
-        assert!(matches!(state_base(&Environment::default(), None), Err(ConfigError::NoHome)));
+        assert_eq!(
+            state_base(&environment, None).unwrap(),
+            Path::new("/h/.local/state/contactfs")
+        );
+        assert!(matches!(
+            state_base(&Environment::default(), None),
+            Err(ConfigError::NoHome)
+        ));
     }
 
     #[test]
@@ -97,14 +128,20 @@ mod tests {
         let environment = Environment::from([("XDG_RUNTIME_DIR", base.path().to_str().unwrap())]);
         let path = runtime_dir(&environment).unwrap();
         assert_eq!(path, base.path().join("contactfs"));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
     }
 
     #[test]
     fn a_directory_open_to_others_is_refused() {
         let base = tempfile::tempdir().unwrap();
         fs::set_permissions(base.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(matches!(private_dir(base.path()), Err(ConfigError::NotPrivate { .. })));
+        assert!(matches!(
+            private_dir(base.path()),
+            Err(ConfigError::NotPrivate { .. })
+        ));
     }
 
     #[test]
@@ -114,7 +151,10 @@ mod tests {
         private_dir(&real).unwrap();
         let link = base.path().join("link");
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        assert!(matches!(private_dir(&link), Err(ConfigError::NotPrivate { .. })));
+        assert!(matches!(
+            private_dir(&link),
+            Err(ConfigError::NotPrivate { .. })
+        ));
     }
 
     #[test]

@@ -35,7 +35,12 @@ pub enum RunErrorKind {
 impl RunError {
     /// An error without a hint.
     pub fn new(kind: RunErrorKind, sentence: impl Into<String>) -> Self {
-        Self { kind, sentence: sentence.into(), hint: None, source: None }
+        Self {
+            kind,
+            sentence: sentence.into(),
+            hint: None,
+            source: None,
+        }
     }
 
     /// The same error with the next step.

@@ -52,9 +52,19 @@ impl Drop for Registration {
 /// When the entry cannot be written.
 pub fn register(runtime: &Path, dir: &Path, account: &str) -> io::Result<Registration> {
     let (entry, socket) = files(runtime, dir);
-    let mount = LiveMount { dir: dir.to_owned(), pid: std::process::id(), account: account.to_owned(), socket };
+    let mount = LiveMount {
+        dir: dir.to_owned(),
+        pid: std::process::id(),
+        account: account.to_owned(),
+        socket,
+    };
     let fresh = entry.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
     file.write_all(&serde_json::to_vec(&mount)?)?;
     // A reader sees the whole entry or none.
     fs::rename(&fresh, &entry)?;
@@ -93,12 +103,17 @@ pub fn find<'a>(mounts: &'a [LiveMount], path: &Path) -> Option<(&'a LiveMount, 
 
 fn files(runtime: &Path, dir: &Path) -> (PathBuf, PathBuf) {
     let name = format!("{:016x}", fnv1a(dir.as_os_str().as_encoded_bytes()));
-    (runtime.join(format!("{name}.json")), runtime.join(format!("{name}.sock")))
+    (
+        runtime.join(format!("{name}.json")),
+        runtime.join(format!("{name}.sock")),
+    )
 }
 
 /// FNV-1a, 64 bits: the same in every build, unlike the standard library's hashers. A clash of two mount points is only an error.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn read(entry: &Path) -> Option<LiveMount> {
@@ -142,7 +157,10 @@ mod tests {
     fn an_entry_of_a_dead_process_without_a_mount_is_removed() {
         let runtime = tempfile::tempdir().unwrap();
         let registration = register(runtime.path(), runtime.path(), "default").unwrap();
-        let dead = LiveMount { pid: u32::MAX, ..registration.mount.clone() };
+        let dead = LiveMount {
+            pid: u32::MAX,
+            ..registration.mount.clone()
+        };
         fs::write(&registration.entry, serde_json::to_vec(&dead).unwrap()).unwrap();
         assert!(mounts(runtime.path()).unwrap().is_empty());
         assert!(!registration.entry.exists());
@@ -158,14 +176,25 @@ mod tests {
 
     #[test]
     fn a_path_belongs_to_the_innermost_mount() {
-        let mount = |dir: &str| LiveMount { dir: dir.into(), pid: 1, account: String::new(), socket: PathBuf::new() };
+        let mount = |dir: &str| LiveMount {
+            dir: dir.into(),
+            pid: 1,
+            account: String::new(),
+            socket: PathBuf::new(),
+        };
         let mounts = [mount("/m"), mount("/m/inner"), mount("/m/in")];
         let found = |path: &str| {
             find(&mounts, Path::new(path)).map(|(mount, below)| (mount.dir.clone(), below))
         };
-        assert_eq!(found("/m/inner/C/a.vcf"), Some(("/m/inner".into(), "C/a.vcf".into())));
+        assert_eq!(
+            found("/m/inner/C/a.vcf"),
+            Some(("/m/inner".into(), "C/a.vcf".into()))
+        );
         assert_eq!(found("/m/inner"), Some(("/m/inner".into(), "".into())));
-        assert_eq!(found("/m/innermost"), Some(("/m".into(), "innermost".into())));
+        assert_eq!(
+            found("/m/innermost"),
+            Some(("/m".into(), "innermost".into()))
+        );
         assert_eq!(found("/other"), None);
     }
 

@@ -99,7 +99,10 @@ impl Field {
     /// Whether changing this field makes the service recompute `displayName` (graph-facts 1.4).
     #[must_use]
     pub fn is_name_part(self) -> bool {
-        matches!(self, Self::GivenName | Self::MiddleName | Self::Surname | Self::Title | Self::Generation)
+        matches!(
+            self,
+            Self::GivenName | Self::MiddleName | Self::Surname | Self::Title | Self::Generation
+        )
     }
 }
 

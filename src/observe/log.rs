@@ -71,7 +71,10 @@ pub fn init(settings: &LogSettings) -> Result<(), LogError> {
 }
 
 fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
-    let text = settings.filter.clone().unwrap_or_else(|| directives(settings));
+    let text = settings
+        .filter
+        .clone()
+        .unwrap_or_else(|| directives(settings));
     EnvFilter::try_new(&text).map_err(|_| LogError::Filter(text))
 }
 
@@ -82,7 +85,11 @@ fn directives(settings: &LogSettings) -> String {
         1 => "warn,contactfs=debug",
         2.. => "info,contactfs=trace",
     };
-    if settings.fuse { format!("{levels},contactfs::fs=trace,fuser=debug") } else { levels.to_owned() }
+    if settings.fuse {
+        format!("{levels},contactfs::fs=trace,fuser=debug")
+    } else {
+        levels.to_owned()
+    }
 }
 
 /// The file is 0600: a log names contacts at debug level (behaviour 8.2).
@@ -90,8 +97,17 @@ fn writer(settings: &LogSettings) -> Result<BoxMakeWriter, LogError> {
     let Some(path) = &settings.file else {
         return Ok(BoxMakeWriter::new(io::stderr));
     };
-    let open = |path| -> io::Result<File> { OpenOptions::new().append(true).create(true).mode(0o600).open(path) };
-    let file = open(path).map_err(|source| LogError::File { path: path.clone(), source })?;
+    let open = |path| -> io::Result<File> {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+    };
+    let file = open(path).map_err(|source| LogError::File {
+        path: path.clone(),
+        source,
+    })?;
     Ok(BoxMakeWriter::new(Mutex::new(file)))
 }
 
@@ -100,7 +116,10 @@ mod tests {
     use super::*;
 
     fn level(verbosity: i8) -> String {
-        directives(&LogSettings { verbosity, ..LogSettings::default() })
+        directives(&LogSettings {
+            verbosity,
+            ..LogSettings::default()
+        })
     }
 
     #[test]
@@ -113,8 +132,16 @@ mod tests {
 
     #[test]
     fn a_filter_replaces_the_levels_and_must_parse() {
-        let with = |text: &str| filter(&LogSettings { filter: Some(text.to_owned()), ..LogSettings::default() });
-        assert_eq!(with("contactfs::sync=debug").unwrap().to_string(), "contactfs::sync=debug");
+        let with = |text: &str| {
+            filter(&LogSettings {
+                filter: Some(text.to_owned()),
+                ..LogSettings::default()
+            })
+        };
+        assert_eq!(
+            with("contactfs::sync=debug").unwrap().to_string(),
+            "contactfs::sync=debug"
+        );
         assert!(matches!(with("a=b=c"), Err(LogError::Filter(_))));
     }
 
@@ -123,7 +150,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        writer(&LogSettings { file: Some(path.clone()), ..LogSettings::default() }).unwrap();
+        writer(&LogSettings {
+            file: Some(path.clone()),
+            ..LogSettings::default()
+        })
+        .unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

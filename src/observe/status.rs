@@ -91,7 +91,9 @@ impl Status {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let stuck = !self.conflicts.is_empty() || !self.rejected.is_empty();
-        let waiting = !self.pending.is_empty() || !self.drafts.is_empty() || self.folders.iter().any(|f| !f.loaded);
+        let waiting = !self.pending.is_empty()
+            || !self.drafts.is_empty()
+            || self.folders.iter().any(|f| !f.loaded);
         match self.connection {
             Connection::SignInNeeded { .. } => 2,
             _ if stuck => 2,
@@ -125,7 +127,12 @@ mod tests {
             mailbox: None,
             read_only: false,
             connection: Connection::Online,
-            folders: vec![FolderStatus { name: "Contacts".to_owned(), contacts: 1, loaded: true, last_pull: None }],
+            folders: vec![FolderStatus {
+                name: "Contacts".to_owned(),
+                contacts: 1,
+                loaded: true,
+                last_pull: None,
+            }],
             pending: Vec::new(),
             drafts: Vec::new(),
             conflicts: Vec::new(),
@@ -136,21 +143,77 @@ mod tests {
 
     #[test]
     fn exit_codes_grow_with_the_need_for_a_person() {
-        let offline = Connection::Offline { reason: String::new() };
-        let sign_in = Connection::SignInNeeded { reason: String::new() };
-        let throttled = Connection::Throttled { until: Timestamp::UNIX_EPOCH };
+        let offline = Connection::Offline {
+            reason: String::new(),
+        };
+        let sign_in = Connection::SignInNeeded {
+            reason: String::new(),
+        };
+        let throttled = Connection::Throttled {
+            until: Timestamp::UNIX_EPOCH,
+        };
         let item = || vec![Item::default()];
         let mut loading = healthy();
         loading.folders[0].loaded = false;
         assert_eq!(healthy().exit_code(), 0);
         assert_eq!(loading.exit_code(), 1);
-        assert_eq!(Status { pending: item(), ..healthy() }.exit_code(), 1);
-        assert_eq!(Status { drafts: item(), ..healthy() }.exit_code(), 1);
-        assert_eq!(Status { connection: throttled, ..healthy() }.exit_code(), 1);
-        assert_eq!(Status { connection: offline.clone(), ..healthy() }.exit_code(), 1);
-        assert_eq!(Status { connection: offline, rejected: item(), ..healthy() }.exit_code(), 2);
-        assert_eq!(Status { conflicts: item(), ..healthy() }.exit_code(), 2);
-        assert_eq!(Status { connection: sign_in, ..healthy() }.exit_code(), 2);
+        assert_eq!(
+            Status {
+                pending: item(),
+                ..healthy()
+            }
+            .exit_code(),
+            1
+        );
+        assert_eq!(
+            Status {
+                drafts: item(),
+                ..healthy()
+            }
+            .exit_code(),
+            1
+        );
+        assert_eq!(
+            Status {
+                connection: throttled,
+                ..healthy()
+            }
+            .exit_code(),
+            1
+        );
+        assert_eq!(
+            Status {
+                connection: offline.clone(),
+                ..healthy()
+            }
+            .exit_code(),
+            1
+        );
+        assert_eq!(
+            Status {
+                connection: offline,
+                rejected: item(),
+                ..healthy()
+            }
+            .exit_code(),
+            2
+        );
+        assert_eq!(
+            Status {
+                conflicts: item(),
+                ..healthy()
+            }
+            .exit_code(),
+            2
+        );
+        assert_eq!(
+            Status {
+                connection: sign_in,
+                ..healthy()
+            }
+            .exit_code(),
+            2
+        );
     }
 
     #[test]
@@ -163,7 +226,13 @@ mod tests {
             "pending": [], "drafts": [], "conflicts": [], "rejected": [], "requests": 3,
         });
         assert_eq!(json, expected);
-        let throttled = serde_json::to_value(Connection::Throttled { until: Timestamp::UNIX_EPOCH }).unwrap();
-        assert_eq!(throttled, serde_json::json!({"state": "throttled", "until": "1970-01-01T00:00:00Z"}));
+        let throttled = serde_json::to_value(Connection::Throttled {
+            until: Timestamp::UNIX_EPOCH,
+        })
+        .unwrap();
+        assert_eq!(
+            throttled,
+            serde_json::json!({"state": "throttled", "until": "1970-01-01T00:00:00Z"})
+        );
     }
 }

@@ -38,12 +38,16 @@ pub enum CallError {
 /// [`CallError`]; after [`CallError::Silent`] and [`CallError::Ended`] the request may have been carried out.
 pub fn call(socket: &Path, request: &Request) -> Result<Reply, CallError> {
     let mut stream = UnixStream::connect(socket).map_err(not_running)?;
-    stream.set_read_timeout(patience(request)).map_err(CallError::Io)?;
+    stream
+        .set_read_timeout(patience(request))
+        .map_err(CallError::Io)?;
     let mut line = serde_json::to_string(request).map_err(foreign)?;
     line.push('\n');
     stream.write_all(line.as_bytes()).map_err(failed)?;
     let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).map_err(failed)?;
+    BufReader::new(stream)
+        .read_line(&mut answer)
+        .map_err(failed)?;
     if answer.is_empty() {
         return Err(CallError::Ended);
     }
@@ -102,7 +106,9 @@ mod tests {
                 account: "default".to_owned(),
                 mailbox: None,
                 read_only: true,
-                connection: Connection::Offline { reason: "no route".to_owned() },
+                connection: Connection::Offline {
+                    reason: "no route".to_owned(),
+                },
                 folders: Vec::new(),
                 pending: Vec::new(),
                 drafts: Vec::new(),
@@ -113,7 +119,10 @@ mod tests {
         }
 
         fn file_status(&self, path: &str) -> Option<Item> {
-            (path == "Contacts/Zoë\n.vcf").then(|| Item { path: path.to_owned(), ..Item::default() })
+            (path == "Contacts/Zoë\n.vcf").then(|| Item {
+                path: path.to_owned(),
+                ..Item::default()
+            })
         }
 
         fn sync(&self) -> SyncOutcome {
@@ -126,7 +135,12 @@ mod tests {
     }
 
     fn item() -> Item {
-        Item { path: "a.vcf".to_owned(), state: "pending".to_owned(), reason: None, id: None }
+        Item {
+            path: "a.vcf".to_owned(),
+            state: "pending".to_owned(),
+            reason: None,
+            id: None,
+        }
     }
 
     fn handler() -> (Arc<Fixed>, Receiver<()>) {
@@ -140,13 +154,33 @@ mod tests {
         let socket = dir.path().join("s");
         let (handler, _asks) = handler();
         let server = serve(socket.clone(), handler.clone()).unwrap();
-        assert_eq!(call(&socket, &Request::Status).unwrap(), Reply::Status(Box::new(handler.status())));
-        assert_eq!(call(&socket, &Request::Sync).unwrap(), Reply::Sync(SyncOutcome::Left(vec![item()])));
-        let file = |path: &str| call(&socket, &Request::FileStatus { path: path.to_owned() }).unwrap();
+        assert_eq!(
+            call(&socket, &Request::Status).unwrap(),
+            Reply::Status(Box::new(handler.status()))
+        );
+        assert_eq!(
+            call(&socket, &Request::Sync).unwrap(),
+            Reply::Sync(SyncOutcome::Left(vec![item()]))
+        );
+        let file = |path: &str| {
+            call(
+                &socket,
+                &Request::FileStatus {
+                    path: path.to_owned(),
+                },
+            )
+            .unwrap()
+        };
         assert_eq!(file("nothing"), Reply::FileStatus(None));
-        assert!(matches!(file("Contacts/Zoë\n.vcf"), Reply::FileStatus(Some(_))));
+        assert!(matches!(
+            file("Contacts/Zoë\n.vcf"),
+            Reply::FileStatus(Some(_))
+        ));
         drop(server);
-        assert!(matches!(call(&socket, &Request::Status), Err(CallError::NotRunning)));
+        assert!(matches!(
+            call(&socket, &Request::Status),
+            Err(CallError::NotRunning)
+        ));
         assert!(!socket.exists());
     }
 
@@ -159,7 +193,10 @@ mod tests {
         let asker = thread::spawn(move || call(&socket, &Request::Unmount));
         asks.recv().unwrap();
         server.unmounted(&[item()]);
-        assert_eq!(asker.join().unwrap().unwrap(), Reply::Unmounted(vec![item()]));
+        assert_eq!(
+            asker.join().unwrap().unwrap(),
+            Reply::Unmounted(vec![item()])
+        );
     }
 
     #[test]
@@ -185,7 +222,10 @@ mod tests {
             stream.write_all(nonsense.as_bytes()).unwrap();
             let mut answer = String::new();
             BufReader::new(stream).read_line(&mut answer).unwrap();
-            assert!(matches!(serde_json::from_str(&answer).unwrap(), Reply::Refused(_)), "{answer}");
+            assert!(
+                matches!(serde_json::from_str(&answer).unwrap(), Reply::Refused(_)),
+                "{answer}"
+            );
         }
         assert!(call(&socket, &Request::Status).is_ok());
     }
@@ -195,10 +235,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("s");
         drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-        assert!(matches!(call(&socket, &Request::Status), Err(CallError::NotRunning)));
+        assert!(matches!(
+            call(&socket, &Request::Status),
+            Err(CallError::NotRunning)
+        ));
         let (handler, _asks) = handler();
         let _server = serve(socket.clone(), handler.clone()).unwrap();
-        assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            socket.metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let second = serve(socket.clone(), handler).map(drop);
         assert_eq!(second.unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert!(call(&socket, &Request::Status).is_ok());

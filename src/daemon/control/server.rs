@@ -38,12 +38,20 @@ struct Shared {
 /// When the socket cannot be made private or bound; `AddrInUse` when another process answers on it.
 pub fn serve(socket: PathBuf, handler: Arc<dyn Handler>) -> io::Result<ControlServer> {
     let bound = bind(&socket)?;
-    let shared = Arc::new(Shared { handler, stopping: AtomicBool::new(false), waiting: Mutex::default() });
+    let shared = Arc::new(Shared {
+        handler,
+        stopping: AtomicBool::new(false),
+        waiting: Mutex::default(),
+    });
     let listener = thread::Builder::new().name("control".to_owned()).spawn({
         let shared = Arc::clone(&shared);
         move || listen(&bound, &shared)
     })?;
-    Ok(ControlServer { socket, shared, listener: Some(listener) })
+    Ok(ControlServer {
+        socket,
+        shared,
+        listener: Some(listener),
+    })
 }
 
 impl ControlServer {
@@ -94,7 +102,9 @@ fn listen(listener: &UnixListener, shared: &Arc<Shared>) {
         }
         let Ok(stream) = connection else { continue };
         let shared = Arc::clone(shared);
-        let spawned = thread::Builder::new().name("control-request".to_owned()).spawn(move || answer(stream, &shared));
+        let spawned = thread::Builder::new()
+            .name("control-request".to_owned())
+            .spawn(move || answer(stream, &shared));
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread for a control request");
         }
@@ -108,11 +118,18 @@ fn answer(stream: UnixStream, shared: &Shared) {
     }
     match read_request(&stream) {
         Ok(Request::Unmount) => {
-            shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+            shared
+                .waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(stream);
             shared.handler.unmount();
         }
         Ok(Request::Status) => send(&stream, &Reply::Status(Box::new(shared.handler.status()))),
-        Ok(Request::FileStatus { path }) => send(&stream, &Reply::FileStatus(shared.handler.file_status(&path))),
+        Ok(Request::FileStatus { path }) => send(
+            &stream,
+            &Reply::FileStatus(shared.handler.file_status(&path)),
+        ),
         Ok(Request::Sync) => send(&stream, &Reply::Sync(shared.handler.sync())),
         Err(error) => send(&stream, &Reply::Refused(error.to_string())),
     }
@@ -121,7 +138,8 @@ fn answer(stream: UnixStream, shared: &Shared) {
 /// Root may ask as well: it could read the memory anyway.
 fn is_own(stream: &UnixStream) -> bool {
     let own = rustix::process::geteuid();
-    rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
 }
 
 fn read_request(stream: &UnixStream) -> io::Result<Request> {
@@ -133,10 +151,12 @@ fn read_request(stream: &UnixStream) -> io::Result<Request> {
 
 /// A peer that went away is no concern of the mount.
 fn send(mut stream: &UnixStream, reply: &Reply) {
-    let sent = serde_json::to_string(reply).map_err(io::Error::from).and_then(|mut line| {
-        line.push('\n');
-        stream.write_all(line.as_bytes())
-    });
+    let sent = serde_json::to_string(reply)
+        .map_err(io::Error::from)
+        .and_then(|mut line| {
+            line.push('\n');
+            stream.write_all(line.as_bytes())
+        });
     if let Err(error) = sent {
         tracing::debug!(%error, "a control reply was not taken");
     }
