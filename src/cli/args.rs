@@ -58,11 +58,7 @@ pub(super) struct MountArgs {
     /// Name of the account [default: default]
     ///
     /// Each name has a store of its own below the state directory.
-    #[arg(
-        value_name = "ACCOUNT",
-        conflicts_with = "sandbox",
-        help_heading = "Account"
-    )]
+    #[arg(value_name = "ACCOUNT", conflicts_with = "sandbox")]
     pub(super) account: Option<String>,
 
     /// Directory to mount at

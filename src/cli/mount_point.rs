@@ -37,6 +37,8 @@ pub(super) fn state(dir: &Path) -> State {
                 Err(_) => State::Unusable,
             }
         }
+        // Another user's mount cannot be looked at, not even by root.
+        Err(_) if is_mounted(dir) => State::Mounted,
         _ => State::Unusable,
     }
 }
@@ -84,14 +86,16 @@ pub(super) fn prepare(
     dir.canonicalize().map_err(|error| unusable(dir, &error))
 }
 
-/// The canonical path also of a dead mount, which itself cannot be looked at.
+/// The canonical path also of a dead mount or another user's, which itself cannot be looked at.
 pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(path)?;
     match absolute.canonicalize() {
-        Err(error) if is_disconnected(&error) => match (absolute.parent(), absolute.file_name()) {
-            (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
-            _ => Err(error),
-        },
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            match (absolute.parent(), absolute.file_name()) {
+                (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
+                _ => Err(error),
+            }
+        }
         found => found,
     }
 }

@@ -44,13 +44,14 @@ pub(super) fn error(error: &CliError) {
 
 /// Prints what the argument parser says; help and version are answers, not errors.
 pub(super) fn parse_result(error: &clap::Error) -> Exit {
+    if error.use_stderr() {
+        let text = error.render().to_string();
+        to_stderr(&text.trim_end().replacen("error:", "contactfs:", 1));
+        return Exit::Usage;
+    }
     // Nobody is left to tell when this fails.
     drop(error.print());
-    if error.use_stderr() {
-        Exit::Usage
-    } else {
-        Exit::Success
-    }
+    Exit::Success
 }
 
 /// Whether a person watches standard error.

@@ -29,10 +29,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<Exit, CliError> {
         latency: args.latency,
         ..defaults
     })?;
-    introduce(&sandbox)?;
-    wait_for_signal().map_err(|error| {
-        CliError::failed(Exit::Service, format!("cannot wait for signals: {error}"))
-    })?;
+    serve(&sandbox)?;
     Ok(Exit::Success)
 }
 
@@ -129,13 +126,19 @@ fn introduce(sandbox: &Sandbox) -> Result<(), CliError> {
     Ok(())
 }
 
-fn wait_for_signal() -> io::Result<()> {
+/// Signals are caught before the variables are printed: who reads them may end the service at once.
+fn serve(sandbox: &Sandbox) -> Result<(), CliError> {
+    let failed = |error: io::Error| {
+        CliError::failed(Exit::Service, format!("cannot wait for signals: {error}"))
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
-        .build()?;
+        .build()
+        .map_err(failed)?;
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        introduce(sandbox)?;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -29,15 +29,6 @@ pub struct LiveMount {
 #[derive(Debug)]
 pub struct Registration {
     entry: PathBuf,
-    mount: LiveMount,
-}
-
-impl Registration {
-    /// Where the control socket of this mount belongs.
-    #[must_use]
-    pub fn socket(&self) -> &Path {
-        &self.mount.socket
-    }
 }
 
 impl Drop for Registration {
@@ -46,18 +37,24 @@ impl Drop for Registration {
     }
 }
 
-/// Puts a mount on the list. `runtime` is [`crate::config::runtime_dir`], `dir` the canonical mount point.
+/// Where the control socket of a mount belongs. `runtime` is [`crate::config::runtime_dir`], `dir` the canonical mount point.
+#[must_use]
+pub fn socket(runtime: &Path, dir: &Path) -> PathBuf {
+    runtime.join(format!("{}.sock", name(dir)))
+}
+
+/// Puts a mount on the list, once its control socket listens: an entry without a listener counts as dead.
 ///
 /// # Errors
 /// When the entry cannot be written.
 pub fn register(runtime: &Path, dir: &Path, account: &str) -> io::Result<Registration> {
-    let (entry, socket) = files(runtime, dir);
     let mount = LiveMount {
         dir: dir.to_owned(),
         pid: std::process::id(),
         account: account.to_owned(),
-        socket,
+        socket: socket(runtime, dir),
     };
+    let entry = runtime.join(format!("{}.json", name(dir)));
     let fresh = entry.with_extension("new");
     let mut file = OpenOptions::new()
         .write(true)
@@ -68,7 +65,7 @@ pub fn register(runtime: &Path, dir: &Path, account: &str) -> io::Result<Registr
     file.write_all(&serde_json::to_vec(&mount)?)?;
     // A reader sees the whole entry or none.
     fs::rename(&fresh, &entry)?;
-    Ok(Registration { entry, mount })
+    Ok(Registration { entry })
 }
 
 /// Every mount on the list, by mount point; entries whose process and mount are both gone are removed.
@@ -101,12 +98,8 @@ pub fn find<'a>(mounts: &'a [LiveMount], path: &Path) -> Option<(&'a LiveMount, 
         .max_by_key(|(mount, _)| mount.dir.components().count())
 }
 
-fn files(runtime: &Path, dir: &Path) -> (PathBuf, PathBuf) {
-    let name = format!("{:016x}", fnv1a(dir.as_os_str().as_encoded_bytes()));
-    (
-        runtime.join(format!("{name}.json")),
-        runtime.join(format!("{name}.sock")),
-    )
+fn name(dir: &Path) -> String {
+    format!("{:016x}", fnv1a(dir.as_os_str().as_encoded_bytes()))
 }
 
 /// FNV-1a, 64 bits: the same in every build, unlike the standard library's hashers. A clash of two mount points is only an error.
@@ -122,8 +115,7 @@ fn read(entry: &Path) -> Option<LiveMount> {
 
 /// Nobody listens, and the mount point is an ordinary directory again (or no more). A dead mount answers ENOTCONN and stays listed.
 fn is_gone(mount: &LiveMount) -> bool {
-    let starting = Path::new("/proc").join(mount.pid.to_string()).exists();
-    !starting && UnixStream::connect(&mount.socket).is_err() && !is_disconnected(&mount.dir)
+    UnixStream::connect(&mount.socket).is_err() && !is_disconnected(&mount.dir)
 }
 
 fn is_disconnected(dir: &Path) -> bool {
@@ -138,32 +130,38 @@ fn forget(entry: &Path, mount: &LiveMount) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
     #[test]
     fn a_mount_is_listed_while_registered() {
         let runtime = tempfile::tempdir().unwrap();
+        let socket = socket(runtime.path(), Path::new("/m/a"));
+        let _listener = UnixListener::bind(&socket).unwrap();
         let registration = register(runtime.path(), Path::new("/m/a"), "default").unwrap();
-        let listed = mounts(runtime.path()).unwrap();
-        assert_eq!(listed.len(), 1);
-        assert_eq!(listed[0].dir, Path::new("/m/a"));
-        assert_eq!(listed[0].pid, std::process::id());
-        assert_eq!(listed[0].socket, registration.socket());
+        let (pid, account) = (std::process::id(), "default".to_owned());
+        assert_eq!(
+            mounts(runtime.path()).unwrap(),
+            [LiveMount {
+                dir: "/m/a".into(),
+                pid,
+                account,
+                socket
+            }]
+        );
         drop(registration);
         assert!(mounts(runtime.path()).unwrap().is_empty());
     }
 
     #[test]
-    fn an_entry_of_a_dead_process_without_a_mount_is_removed() {
+    fn an_entry_without_a_process_and_without_a_mount_is_removed() {
         let runtime = tempfile::tempdir().unwrap();
-        let registration = register(runtime.path(), runtime.path(), "default").unwrap();
-        let dead = LiveMount {
-            pid: u32::MAX,
-            ..registration.mount.clone()
-        };
-        fs::write(&registration.entry, serde_json::to_vec(&dead).unwrap()).unwrap();
+        let socket = socket(runtime.path(), runtime.path());
+        drop(UnixListener::bind(&socket).unwrap());
+        let _registration = register(runtime.path(), runtime.path(), "default").unwrap();
         assert!(mounts(runtime.path()).unwrap().is_empty());
-        assert!(!registration.entry.exists());
+        assert_eq!(fs::read_dir(runtime.path()).unwrap().count(), 0);
     }
 
     #[test]
@@ -200,8 +198,10 @@ mod tests {
 
     #[test]
     fn file_names_are_the_same_in_every_build() {
-        let (entry, socket) = files(Path::new("/r"), Path::new("/home/me/Contacts"));
-        assert_eq!(entry.with_extension(""), socket.with_extension(""));
         assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(
+            socket(Path::new("/r"), Path::new("a")),
+            Path::new("/r/af63dc4c8601ec8c.sock")
+        );
     }
 }
