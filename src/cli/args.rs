@@ -23,6 +23,7 @@ pub(super) use options::{CardOptions, LogOptions};
     name = "contactfs",
     version,
     arg_required_else_help = true,
+    disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub(super) struct Cli {
@@ -85,7 +86,7 @@ pub(super) struct MountArgs {
     #[arg(long, help_heading = "Account")]
     pub(super) sandbox: bool,
 
-    /// Number of contacts in a new sample mailbox
+    /// Add so many made-up people to a new sample mailbox
     ///
     /// A sample mailbox that was made before stays as it is.
     #[arg(long, value_name = "N", requires = "sandbox", help_heading = "Account")]
@@ -179,7 +180,7 @@ pub(super) struct SandboxArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) listen: SocketAddr,
 
-    /// Number of contacts in a new mailbox
+    /// Add so many made-up people to a new mailbox
     #[arg(long, value_name = "N")]
     pub(super) contacts: Option<usize>,
 

@@ -1,0 +1,261 @@
+//! `POST /$batch` (graph-facts 9.1): at most 20 members, four at a time, replies in no order to rely on.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::http::{Content, Refusal, Reply, Request};
+use super::login::Caller;
+use super::service::{Service, stamped};
+
+const MAX_MEMBERS: usize = 20;
+const AT_A_TIME: usize = 4;
+
+struct Member {
+    id: String,
+    /// Lower case, as ids are compared.
+    depends_on: Vec<String>,
+    request: Result<Request, Refusal>,
+}
+
+/// Answers a batch; its members are logged one by one.
+pub(super) async fn answer(
+    service: &Service,
+    outer: &Request,
+    caller: Caller,
+) -> Result<Reply, Refusal> {
+    if outer.method != "POST" {
+        return Err(Refusal::not_supported());
+    }
+    let mut waiting = members(outer)?;
+    let mut statuses: HashMap<String, u16> = HashMap::new();
+    let mut responses = Vec::new();
+    while !waiting.is_empty() {
+        let (group, rest) = next_group(waiting, &statuses);
+        waiting = rest;
+        for (id, reply) in run(service, outer, caller, group, &statuses).await {
+            statuses.insert(id.to_lowercase(), reply.status);
+            responses.push(shown(&id, reply));
+        }
+    }
+    // Not the order asked for: the real service promises none.
+    responses.reverse();
+    Ok(Reply::json(200, json!({"responses": responses})))
+}
+
+fn members(outer: &Request) -> Result<Vec<Member>, Refusal> {
+    let body = outer.json_object()?;
+    let requests = body.get("requests").and_then(Value::as_array);
+    let requests = requests.ok_or_else(|| Refusal::bad_request("The batch has no 'requests'."))?;
+    if requests.is_empty() || requests.len() > MAX_MEMBERS {
+        return Err(Refusal::bad_request(format!(
+            "Number of batch request steps must be between 1 and {MAX_MEMBERS}."
+        )));
+    }
+    let mut members: Vec<Member> = Vec::new();
+    for request in requests {
+        let member = member(outer, request)?;
+        let known = |id: &String| {
+            members
+                .iter()
+                .any(|earlier| earlier.id.to_lowercase() == *id)
+        };
+        if known(&member.id.to_lowercase()) {
+            return Err(Refusal::bad_request(format!(
+                "Batch request ids must be unique: '{}'.",
+                member.id
+            )));
+        }
+        if !member.depends_on.iter().all(known) {
+            return Err(Refusal::bad_request(format!(
+                "The dependsOn of '{}' names no earlier request.",
+                member.id
+            )));
+        }
+        members.push(member);
+    }
+    Ok(members)
+}
+
+fn member(outer: &Request, value: &Value) -> Result<Member, Refusal> {
+    let text = |name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    let missing = |name: &str| Refusal::bad_request(format!("A batch request has no '{name}'."));
+    let id = text("id").ok_or_else(|| missing("id"))?.to_owned();
+    let (method, url) = (
+        text("method").ok_or_else(|| missing("method"))?,
+        text("url").ok_or_else(|| missing("url"))?,
+    );
+    let depends = value.get("dependsOn").and_then(Value::as_array);
+    let depends_on = depends
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_lowercase)
+        .collect();
+    let request = inner_request(outer, method, url, value);
+    Ok(Member {
+        id,
+        depends_on,
+        request,
+    })
+}
+
+fn inner_request(
+    outer: &Request,
+    method: &str,
+    url: &str,
+    value: &Value,
+) -> Result<Request, Refusal> {
+    if url.contains("://") || url.to_ascii_lowercase().contains("$batch") {
+        return Err(Refusal::bad_request(format!(
+            "Invalid batch request url '{url}'."
+        )));
+    }
+    let headers = value.get("headers").and_then(Value::as_object);
+    let headers = headers
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.to_lowercase(), value.as_str()?.to_owned())));
+    let request = Request {
+        method: method.to_ascii_uppercase(),
+        target: format!("/v1.0/{}", url.trim_start_matches('/')),
+        headers: headers.collect(),
+        body: Vec::new(),
+        origin: outer.origin.clone(),
+        in_batch: true,
+    };
+    let body = value
+        .get("body")
+        .filter(|body| !body.is_null())
+        .map(|body| body_bytes(&request, body))
+        .transpose()?;
+    Ok(Request {
+        body: body.unwrap_or_default(),
+        ..request
+    })
+}
+
+/// A JSON body as it is, any other from base64.
+fn body_bytes(request: &Request, body: &Value) -> Result<Vec<u8>, Refusal> {
+    let kind = request.header("content-type");
+    let kind = kind.ok_or_else(|| {
+        Refusal::bad_request("A batch request with a body must have a Content-Type header.")
+    })?;
+    match body.as_str() {
+        Some(text) if !kind.contains("json") => STANDARD
+            .decode(text)
+            .map_err(|_| Refusal::bad_request("The body of a batch request is not base64.")),
+        _ => serde_json::to_vec(body).map_err(|_| Refusal::internal()),
+    }
+}
+
+/// The next members whose dependencies are settled; never empty while any wait, as dependencies come earlier.
+fn next_group(waiting: Vec<Member>, statuses: &HashMap<String, u16>) -> (Vec<Member>, Vec<Member>) {
+    let (mut group, mut rest) = (Vec::new(), Vec::new());
+    for member in waiting {
+        let ready = member.depends_on.iter().all(|id| statuses.contains_key(id));
+        if ready && group.len() < AT_A_TIME {
+            group.push(member);
+        } else {
+            rest.push(member);
+        }
+    }
+    (group, rest)
+}
+
+async fn run(
+    service: &Service,
+    outer: &Request,
+    caller: Caller,
+    group: Vec<Member>,
+    statuses: &HashMap<String, u16>,
+) -> Vec<(String, Reply)> {
+    let seated: Vec<_> = group
+        .into_iter()
+        .map(|member| (member, service.seat()))
+        .collect();
+    service.wait().await;
+    let mut replies = Vec::new();
+    for (member, seat) in &seated {
+        let failed = member
+            .depends_on
+            .iter()
+            .any(|id| statuses.get(id).is_some_and(|status| *status >= 400));
+        let reply = if failed {
+            stamped(
+                outer,
+                Err(Refusal::new(
+                    424,
+                    "FailedDependency",
+                    "A request this one depends on has failed.",
+                )),
+            )
+        } else {
+            match &member.request {
+                Err(refusal) => stamped(outer, Err(refusal.clone())),
+                Ok(request) => one(service, caller, request, seat.is_some()),
+            }
+        };
+        replies.push((member.id.clone(), reply));
+    }
+    replies
+}
+
+fn one(service: &Service, caller: Caller, request: &Request, seated: bool) -> Reply {
+    let (slot, strike) = {
+        let mut state = service.state();
+        (state.log.arrive(), state.faults.strike(request))
+    };
+    let reply = match strike {
+        Some(action) => service.refused_on_request(request, action),
+        None if !seated => stamped(request, Err(service.throttled())),
+        None => stamped(request, service.on_mailbox(request, caller)),
+    };
+    service.state().log.write(slot, request, Some(&reply));
+    reply
+}
+
+fn shown(id: &str, reply: Reply) -> Value {
+    let mut headers: Map<String, Value> = reply
+        .headers
+        .into_iter()
+        .map(|(name, value)| (title(&name), json!(value)))
+        .collect();
+    let body = match reply.content {
+        Content::None => None,
+        Content::Json(value) => {
+            headers.insert("Content-Type".into(), json!("application/json"));
+            Some(value)
+        }
+        Content::Bytes { kind, bytes } => {
+            headers.insert("Content-Type".into(), json!(kind));
+            Some(json!(STANDARD.encode(bytes)))
+        }
+    };
+    let mut response = json!({"id": id, "status": reply.status, "headers": headers});
+    if let (Some(members), Some(body)) = (response.as_object_mut(), body) {
+        members.insert("body".into(), body);
+    }
+    response
+}
+
+/// `retry-after` as `Retry-After`.
+fn title(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let mut chars = word.chars();
+        chars
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .chain(chars)
+            .collect::<String>()
+    });
+    words.collect::<Vec<_>>().join("-")
+}

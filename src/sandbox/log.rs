@@ -1,0 +1,198 @@
+//! What was asked and answered: a bounded log in memory and, if wanted, a file of every exchange.
+//!
+//! Authorization values never enter either.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::http::{Content, Reply, Request};
+
+const MAX_ENTRIES: usize = 20_000;
+/// Bodies above this are left out of the log in memory, so that large mailboxes stay cheap.
+const MAX_BODY: usize = 256 * 1024;
+
+/// One exchange.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LogEntry {
+    /// Order of arrival, from 1.
+    pub seq: u64,
+    /// Milliseconds from the start of the service to the arrival.
+    pub at_ms: u64,
+    /// Upper case.
+    pub method: String,
+    /// Path with query, as sent.
+    pub path: String,
+    /// Whether this was a member of a `$batch`.
+    pub in_batch: bool,
+    /// Status of the reply; 0 when the connection was closed without one.
+    pub status: u16,
+    /// Names in lower case; the value of `authorization` is hidden.
+    pub request_headers: Vec<(String, String)>,
+    /// Body of the request, if it was JSON (or a form, as an object).
+    pub request: Option<Value>,
+    /// Body of the reply, if it was JSON.
+    pub response: Option<Value>,
+}
+
+/// The place of an exchange in the log, taken at its arrival.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    seq: u64,
+    at_ms: u64,
+}
+
+/// Keeps the exchanges.
+#[derive(Debug)]
+pub(super) struct Log {
+    started: Instant,
+    last: u64,
+    kept: VecDeque<Kept>,
+    record: Option<File>,
+}
+
+/// Bodies stay text until somebody looks: parsing each would be most of the work.
+#[derive(Debug)]
+struct Kept {
+    entry: LogEntry,
+    request: Vec<u8>,
+    response: Vec<u8>,
+}
+
+impl Log {
+    /// Opens the record, if a path is given, for appending.
+    pub(super) fn open(record: Option<&Path>) -> io::Result<Self> {
+        let record = record
+            .map(|path| File::options().create(true).append(true).open(path))
+            .transpose()?;
+        Ok(Self {
+            started: Instant::now(),
+            last: 0,
+            kept: VecDeque::new(),
+            record,
+        })
+    }
+
+    pub(super) fn arrive(&mut self) -> Slot {
+        self.last += 1;
+        Slot {
+            seq: self.last,
+            at_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Writes an exchange; `reply` is `None` when the connection was closed instead.
+    pub(super) fn write(&mut self, slot: Slot, request: &Request, reply: Option<&Reply>) {
+        let entry = LogEntry {
+            seq: slot.seq,
+            at_ms: slot.at_ms,
+            method: request.method.clone(),
+            path: request.target.clone(),
+            in_batch: request.in_batch,
+            status: reply.map_or(0, |reply| reply.status),
+            request_headers: request.headers.iter().map(hidden).collect(),
+            request: None,
+            response: None,
+        };
+        let response = match reply.map(|reply| &reply.content) {
+            Some(Content::Json(value)) => serde_json::to_vec(value).unwrap_or_default(),
+            Some(Content::None | Content::Bytes { .. }) | None => Vec::new(),
+        };
+        let kept = Kept {
+            entry,
+            request: request.body.clone(),
+            response,
+        };
+        if let Some(file) = &mut self.record {
+            // A full disk must not stop the service that is being recorded.
+            drop(append(file, &kept.entry()));
+        }
+        self.keep(kept);
+    }
+
+    fn keep(&mut self, mut kept: Kept) {
+        for body in [&mut kept.request, &mut kept.response] {
+            if body.len() > MAX_BODY {
+                *body = Vec::new();
+            }
+        }
+        if self.kept.len() == MAX_ENTRIES {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(kept);
+    }
+
+    /// Every kept exchange in order of arrival.
+    pub(super) fn entries(&self) -> Vec<LogEntry> {
+        let mut entries: Vec<LogEntry> = self.kept.iter().map(Kept::entry).collect();
+        entries.sort_by_key(|entry| entry.seq);
+        entries
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.kept.clear();
+    }
+}
+
+impl Kept {
+    fn entry(&self) -> LogEntry {
+        let form = || {
+            self.entry
+                .path
+                .contains("/oauth2/")
+                .then(|| form(&self.request))
+                .flatten()
+        };
+        LogEntry {
+            request: serde_json::from_slice(&self.request).ok().or_else(form),
+            response: serde_json::from_slice(&self.response)
+                .ok()
+                .map(without_tokens),
+            ..self.entry.clone()
+        }
+    }
+}
+
+fn hidden((name, value): &(String, String)) -> (String, String) {
+    let value = if name == "authorization" {
+        "(hidden)"
+    } else {
+        value
+    };
+    (name.clone(), value.to_owned())
+}
+
+fn form(body: &[u8]) -> Option<Value> {
+    let pairs = url::form_urlencoded::parse(body).into_owned();
+    let members: serde_json::Map<String, Value> = pairs
+        .map(|(name, value)| (name, Value::String(value)))
+        .collect();
+    (!members.is_empty()).then(|| without_tokens(Value::Object(members)))
+}
+
+fn without_tokens(mut value: Value) -> Value {
+    if let Some(members) = value.as_object_mut() {
+        for name in [
+            "access_token",
+            "refresh_token",
+            "client_secret",
+            "device_code",
+        ] {
+            if let Some(held) = members.get_mut(name) {
+                *held = Value::String("(hidden)".into());
+            }
+        }
+    }
+    value
+}
+
+fn append(file: &mut File, entry: &LogEntry) -> io::Result<()> {
+    let mut line = serde_json::to_vec(entry)?;
+    line.push(b'\n');
+    file.write_all(&line)
+}

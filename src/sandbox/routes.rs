@@ -1,0 +1,234 @@
+//! From a path under `/v1.0` to the operation on the mailbox.
+//!
+//! Decides who is asked (`/me`, `/users/{id}`) and what; holds no rule of its own about contacts.
+
+use serde_json::json;
+
+use super::contacts::{self, Context};
+use super::http::{Refusal, Reply, Request};
+use super::login::Caller;
+use super::mailbox::{DEFAULT_FOLDER, Mailbox};
+use super::{categories, delta, folders, photo};
+
+/// The one person of this service.
+#[derive(Clone, Debug)]
+pub(super) struct Person {
+    pub(super) id: String,
+    pub(super) upn: String,
+    pub(super) name: String,
+}
+
+/// Answers one request on the mailbox; `base` ends in `/v1.0`.
+pub(super) fn answer(
+    mailbox: &mut Mailbox,
+    person: &Person,
+    caller: Caller,
+    enforce_if_match: bool,
+    request: &Request,
+) -> Result<Reply, Refusal> {
+    let segments = segments(request.path())?;
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let rest = owner(person, caller, &path)?;
+    if !caller.may_write && request.method != "GET" {
+        return Err(Refusal::new(
+            403,
+            "ErrorAccessDenied",
+            "Access is denied. Check credentials and try again.",
+        ));
+    }
+    let mut context = Context {
+        mailbox,
+        request,
+        base: format!("{}/v1.0", request.origin),
+        owner: person.upn.replace('@', "%40"),
+        enforce_if_match,
+    };
+    if rest.is_empty() && request.method == "GET" {
+        return Ok(profile(&context, person));
+    }
+    route(&mut context, rest)
+}
+
+/// The path after the version, decoded; names of resources are matched without case.
+fn segments(path: &str) -> Result<Vec<String>, Refusal> {
+    let path = path.strip_prefix("/v1.0").unwrap_or(path);
+    let raw = path.trim_start_matches('/').split('/');
+    raw.map(|segment| {
+        // An escaped `=` is not found, as one client met (graph-facts 3.3).
+        if segment.to_ascii_uppercase().contains("%3D") {
+            return Err(Refusal::item_not_found());
+        }
+        Ok(decode(segment))
+    })
+    .collect()
+}
+
+fn decode(segment: &str) -> String {
+    // A `+` in a path is a plus, unlike in a query.
+    let guarded = segment.replace('+', "%2B");
+    url::form_urlencoded::parse(format!("x={guarded}").as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+/// Checks whose data is asked for and returns the path behind it.
+fn owner<'p>(
+    person: &Person,
+    caller: Caller,
+    path: &'p [&'p str],
+) -> Result<&'p [&'p str], Refusal> {
+    match path {
+        ["me", ..] if caller.app_only => Err(Refusal::bad_request(
+            "/me request is only valid with delegated authentication flow.",
+        )),
+        ["me", rest @ ..] => Ok(rest),
+        // Directory resources, asked of a personal account (graph-facts 1.7).
+        ["users", "delta", ..] => Err(Refusal::new(401, "UnknownError", "")),
+        ["contacts", ..] => Err(Refusal::bad_request(
+            "This API is not supported for MSA accounts.",
+        )),
+        ["users", id, rest @ ..] if *id == person.id || id.eq_ignore_ascii_case(&person.upn) => {
+            Ok(rest)
+        }
+        ["users", id, ..] => Err(Refusal::new(
+            404,
+            "ErrorInvalidUser",
+            format!("The requested user '{id}' is invalid."),
+        )),
+        ["subscriptions", ..] => Err(Refusal::new(
+            501,
+            "NotImplemented",
+            "Change notifications are not offered here.",
+        )),
+        [first, ..] => Err(Refusal::unknown_segment(first)),
+        [] => Err(Refusal::unknown_segment("")),
+    }
+}
+
+fn profile(context: &Context<'_>, person: &Person) -> Reply {
+    Reply::json(
+        200,
+        json!({
+            "@odata.context": format!("{}/$metadata#users/$entity", context.base),
+            "id": person.id,
+            "displayName": person.name,
+            "mail": person.upn,
+            "userPrincipalName": person.upn,
+        }),
+    )
+}
+
+fn route(context: &mut Context<'_>, path: &[&str]) -> Result<Reply, Refusal> {
+    let method = context.request.method.clone();
+    let (first, rest) = path.split_first().ok_or_else(Refusal::not_supported)?;
+    match first.to_ascii_lowercase().as_str() {
+        "contacts" => in_contacts(context, &method, "contacts", rest),
+        "contactfolders" => in_folders(context, &method, rest),
+        "outlook" => in_outlook(context, &method, rest),
+        "translateexchangeids" if method == "POST" => categories::translate_ids(context),
+        "subscriptions" => Err(Refusal::new(
+            501,
+            "NotImplemented",
+            "Change notifications are not offered here.",
+        )),
+        _ => Err(Refusal::unknown_segment(first)),
+    }
+}
+
+fn in_outlook(context: &mut Context<'_>, method: &str, path: &[&str]) -> Result<Reply, Refusal> {
+    match (method, path) {
+        (_, [first, ..]) if !first.eq_ignore_ascii_case("masterCategories") => {
+            Err(Refusal::unknown_segment(first))
+        }
+        ("GET", [_]) => categories::list(context),
+        ("POST", [_]) => categories::create(context),
+        ("DELETE", [_, id]) => categories::delete(context, id),
+        _ => Err(Refusal::not_supported()),
+    }
+}
+
+fn in_folders(context: &mut Context<'_>, method: &str, path: &[&str]) -> Result<Reply, Refusal> {
+    match (method, path) {
+        ("GET", []) => folders::list(context, DEFAULT_FOLDER),
+        ("POST", []) => folders::create(context, DEFAULT_FOLDER),
+        ("GET", ["delta"]) => delta::folders(context),
+        // An empty id is a call on the collection (graph-facts 2.4).
+        (_, [] | [""]) => Err(Refusal::not_supported()),
+        (_, [id, rest @ ..]) => in_folder(context, method, id, rest),
+    }
+}
+
+fn in_folder(
+    context: &mut Context<'_>,
+    method: &str,
+    id: &str,
+    path: &[&str],
+) -> Result<Reply, Refusal> {
+    if let ["contacts", rest @ ..] = path {
+        return in_contacts(context, method, id, rest);
+    }
+    let folder = context.find_folder(id)?;
+    match (method, path) {
+        ("GET", []) => folders::get(context, folder),
+        ("PATCH", []) => folders::change(context, folder),
+        ("DELETE", []) | ("POST", ["permanentDelete"]) => folders::delete(context, folder),
+        ("GET", ["childFolders"]) => folders::list(context, folder),
+        ("POST", ["childFolders"]) => folders::create(context, folder),
+        (_, ["childFolders", child, rest @ ..]) if !child.is_empty() => {
+            let number = context.find_folder(child)?;
+            if context.mailbox.folder(number)?.parent != Some(folder) {
+                return Err(Refusal::folder_not_found());
+            }
+            in_folder(context, method, child, rest)
+        }
+        (_, [] | ["childFolders", ..] | ["permanentDelete"]) => Err(Refusal::not_supported()),
+        (_, [other, ..]) => Err(Refusal::unknown_segment(other)),
+    }
+}
+
+fn in_contacts(
+    context: &mut Context<'_>,
+    method: &str,
+    folder: &str,
+    path: &[&str],
+) -> Result<Reply, Refusal> {
+    if let ["delta"] = path {
+        return if method == "GET" {
+            delta::contacts(context, folder)
+        } else {
+            Err(Refusal::not_supported())
+        };
+    }
+    let folder = context.find_folder(folder)?;
+    match (method, path) {
+        ("GET", []) => contacts::list(context, folder),
+        ("GET", ["$count"]) => contacts::count(context, folder),
+        ("POST", []) => contacts::create(context, folder),
+        (_, [] | ["" | "$count"]) => Err(Refusal::not_supported()),
+        ("POST", [id, "permanentDelete"]) => contacts::purge(context, id),
+        (_, [id, rest @ ..]) => on_contact(context, method, id, rest),
+    }
+}
+
+/// A contact in any folder can be reached without naming its folder (graph-facts 4.3).
+fn on_contact(
+    context: &mut Context<'_>,
+    method: &str,
+    id: &str,
+    path: &[&str],
+) -> Result<Reply, Refusal> {
+    let number = context.find_contact(id)?;
+    match (method, path) {
+        ("GET", []) => contacts::get(context, number),
+        ("PATCH", []) => contacts::change(context, number),
+        ("DELETE", []) => contacts::delete(context, number),
+        ("GET", ["photo"]) => photo::metadata(context, number),
+        ("GET", ["photo", "$value"]) => photo::read(context, number),
+        ("PUT" | "PATCH", ["photo", "$value"]) => photo::write(context, number),
+        (_, [] | ["photo"] | ["photo", "$value"] | ["permanentDelete"]) => {
+            Err(Refusal::not_supported())
+        }
+        (_, [other, ..]) => Err(Refusal::unknown_segment(other)),
+    }
+}

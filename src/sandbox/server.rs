@@ -1,0 +1,164 @@
+//! HTTP on a socket: turns bytes into requests and outcomes into bytes, connections cut short included.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use super::http::{Content, Reply, Request};
+use super::service::{Outcome, Service};
+
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// Serves until told to stop; connections end with the runtime.
+pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, stop: Arc<Notify>) {
+    loop {
+        let accepted = tokio::select! {
+            () = stop.notified() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => drop(tokio::spawn(connection(stream, Arc::clone(&service)))),
+            // Out of descriptors, most likely: others must close before another try can help.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, service: Arc<Service>) {
+    let local = stream
+        .local_addr()
+        .map_or_else(|_| String::new(), |address| address.to_string());
+    // Without this a small reply waits for the peer's delayed acknowledgement.
+    drop(stream.set_nodelay(true));
+    let answer = service_fn(move |incoming| {
+        let (service, local) = (Arc::clone(&service), local.clone());
+        async move { exchange(&service, &local, incoming).await }
+    });
+    // An error here is a connection that we or the peer ended; the log has the exchange.
+    drop(
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), answer)
+            .await,
+    );
+}
+
+async fn exchange(
+    service: &Service,
+    local: &str,
+    incoming: hyper::Request<Incoming>,
+) -> io::Result<hyper::Response<Out>> {
+    let request = read(local, incoming).await?;
+    match service.handle(request).await {
+        Outcome::Reply(reply) => response(reply, false),
+        Outcome::Cut(reply) => response(reply, true),
+        Outcome::HangUp => Err(io::Error::other("asked to hang up")),
+    }
+}
+
+async fn read(local: &str, incoming: hyper::Request<Incoming>) -> io::Result<Request> {
+    let (head, body) = incoming.into_parts();
+    let headers = head.headers.iter();
+    let headers: Vec<(String, String)> = headers
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    let host = headers
+        .iter()
+        .find(|(name, _)| name == "host")
+        .map_or(local, |(_, value)| value.as_str());
+    let origin = format!("http://{host}");
+    let body = Limited::new(body, MAX_BODY)
+        .collect()
+        .await
+        .map_err(io::Error::other)?
+        .to_bytes()
+        .to_vec();
+    Ok(Request {
+        method: head.method.as_str().to_owned(),
+        target: head
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str())
+            .to_owned(),
+        headers,
+        body,
+        origin,
+        in_batch: false,
+    })
+}
+
+fn response(reply: Reply, cut: bool) -> io::Result<hyper::Response<Out>> {
+    let mut response = hyper::Response::builder().status(reply.status);
+    for (name, value) in &reply.headers {
+        response = response.header(name, value);
+    }
+    let (kind, bytes) = match reply.content {
+        Content::None => (None, Vec::new()),
+        Content::Json(value) => {
+            let kind = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+            (Some(kind.to_owned()), serde_json::to_vec(&value)?)
+        }
+        Content::Bytes { kind, bytes } => (Some(kind), bytes),
+    };
+    if let Some(kind) = kind {
+        response = response.header("content-type", kind);
+    }
+    if cut {
+        response = response.header("content-length", bytes.len());
+    }
+    let half = if cut { bytes.len() / 2 } else { bytes.len() };
+    let data = Bytes::from(bytes).slice(..half);
+    response
+        .body(Out {
+            data: Some(data),
+            cut,
+        })
+        .map_err(io::Error::other)
+}
+
+/// A body that may break off.
+struct Out {
+    data: Option<Bytes>,
+    cut: bool,
+}
+
+impl Body for Out {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Poll::Ready(match self.data.take() {
+            Some(data) if !data.is_empty() => Some(Ok(Frame::data(data))),
+            _ if self.cut => Some(Err(io::Error::other("asked to break off"))),
+            _ => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.cut && self.data.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.data {
+            Some(data) if !self.cut => SizeHint::with_exact(data.len() as u64),
+            None if !self.cut => SizeHint::with_exact(0),
+            _ => SizeHint::default(),
+        }
+    }
+}

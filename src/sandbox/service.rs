@@ -1,0 +1,258 @@
+//! From a whole request to its outcome: faults, sign-in, throttling, latency, the mailbox, the journal, the log.
+//!
+//! The state is behind one mutex that is never held across an await; everything under it is short.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::faults::{FaultAction, Faults};
+use super::http::{Refusal, Reply, Request};
+use super::log::Log;
+use super::login::{self, Caller, Login};
+use super::mailbox::Mailbox;
+use super::persist::Journal;
+use super::routes::{self, Person};
+use super::{admin, batch, delta};
+
+/// Requests at a time on one mailbox (graph-facts 9.2).
+const MAX_IN_FLIGHT: usize = 4;
+
+/// Switches of behaviour that cannot be established from the outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switches {
+    /// Whether a stale `If-Match` on a contact is a 412 (graph-facts 4.2).
+    pub(super) enforce_if_match: bool,
+    /// Whether a 429 says when to come back (graph-facts 9.3).
+    pub(super) retry_after: bool,
+}
+
+/// What changes while the service runs.
+pub(super) struct State {
+    pub(super) mailbox: Mailbox,
+    pub(super) login: Login,
+    pub(super) faults: Faults,
+    pub(super) log: Log,
+    pub(super) journal: Option<Journal>,
+    pub(super) switches: Switches,
+}
+
+/// The service behind the socket.
+pub(super) struct Service {
+    state: Mutex<State>,
+    in_flight: AtomicUsize,
+    latency: Duration,
+    person: Person,
+}
+
+/// What becomes of a connection after a request.
+pub(super) enum Outcome {
+    Reply(Reply),
+    /// The reply announces its length and ends half way.
+    Cut(Reply),
+    HangUp,
+}
+
+/// One of the few places on the mailbox, given back on drop.
+pub(super) struct Seat<'a>(&'a AtomicUsize);
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Service {
+    pub(super) fn new(state: State, latency: Duration, person: Person) -> Self {
+        Self {
+            state: Mutex::new(state),
+            in_flight: AtomicUsize::new(0),
+            latency,
+            person,
+        }
+    }
+
+    /// The state; a handler that panicked leaves it usable.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// Answers one request from a connection.
+    pub(super) async fn handle(&self, request: Request) -> Outcome {
+        if request.path().starts_with("/sandbox/") {
+            return Outcome::Reply(admin::answer(self, &request));
+        }
+        let (slot, strike) = {
+            let mut state = self.state();
+            (state.log.arrive(), state.faults.strike(&request))
+        };
+        let outcome = self.struck(&request, strike).await;
+        let reply = match &outcome {
+            Outcome::Reply(reply) | Outcome::Cut(reply) => Some(reply),
+            Outcome::HangUp => None,
+        };
+        self.state().log.write(slot, &request, reply);
+        outcome
+    }
+
+    async fn struck(&self, request: &Request, strike: Option<FaultAction>) -> Outcome {
+        let none = Duration::ZERO;
+        match strike {
+            None => Outcome::Reply(self.process(request, none).await),
+            Some(FaultAction::Delay(time)) => Outcome::Reply(self.process(request, time).await),
+            Some(FaultAction::DropBefore) => Outcome::HangUp,
+            Some(FaultAction::DropAfter) => {
+                self.process(request, none).await;
+                Outcome::HangUp
+            }
+            Some(FaultAction::Truncate) => Outcome::Cut(self.process(request, none).await),
+            Some(FaultAction::Redirect(to)) => {
+                Outcome::Reply(Reply::empty(302).with_header("location", to))
+            }
+            Some(FaultAction::Malformed) => Outcome::Reply(Reply::bytes(
+                "application/json",
+                b"{\"value\":[{\"displayName\":\"\x01\x0B".to_vec(),
+            )),
+            Some(action @ (FaultAction::Status { .. } | FaultAction::ExpireDelta(_))) => {
+                Outcome::Reply(self.refused_on_request(request, action))
+            }
+        }
+    }
+
+    /// The failures that are replies; the only ones a member of a batch can meet.
+    pub(super) fn refused_on_request(&self, request: &Request, action: FaultAction) -> Reply {
+        match action {
+            FaultAction::Status {
+                code,
+                empty_body: true,
+                retry_after,
+                ..
+            } => {
+                let reply = Reply::empty(code);
+                match retry_after {
+                    Some(seconds) => reply.with_header("retry-after", seconds.to_string()),
+                    None => reply,
+                }
+            }
+            FaultAction::Status {
+                code,
+                error_code,
+                retry_after,
+                ..
+            } => stamped(
+                request,
+                Err(FaultAction::refusal(code, &error_code, retry_after)),
+            ),
+            FaultAction::ExpireDelta(expiry) => {
+                let mut state = self.state();
+                delta::expire(&mut state.mailbox, request);
+                stamped(request, Err(delta::lost(expiry, request)))
+            }
+            _ => stamped(request, Err(Refusal::internal())),
+        }
+    }
+
+    async fn process(&self, request: &Request, extra: Duration) -> Reply {
+        if let Some((tenant, endpoint)) = login_path(request) {
+            tokio::time::sleep(extra).await;
+            return self.state().login.answer(&tenant, &endpoint, request);
+        }
+        stamped(request, self.on_graph(request, extra).await)
+    }
+
+    async fn on_graph(&self, request: &Request, extra: Duration) -> Result<Reply, Refusal> {
+        if !request.path().starts_with("/v1.0/") {
+            return Err(Refusal::unknown_segment(
+                request.path().trim_start_matches('/'),
+            ));
+        }
+        let caller = login::caller(request)?;
+        if request.path().eq_ignore_ascii_case("/v1.0/$batch") {
+            tokio::time::sleep(self.latency + extra).await;
+            return batch::answer(self, request, caller).await;
+        }
+        let _seat = self.seat().ok_or_else(|| self.throttled())?;
+        tokio::time::sleep(extra).await;
+        self.wait().await;
+        self.on_mailbox(request, caller)
+    }
+
+    /// Lets the configured time pass, and in any case lets others arrive, so that overlap is noticed.
+    pub(super) async fn wait(&self) {
+        if self.latency.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(self.latency).await;
+        }
+    }
+
+    /// A place on the mailbox, or `None` when all are taken.
+    pub(super) fn seat(&self) -> Option<Seat<'_>> {
+        let seat = |taken: usize| (taken < MAX_IN_FLIGHT).then_some(taken + 1);
+        self.in_flight
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, seat)
+            .ok()
+            .map(|_| Seat(&self.in_flight))
+    }
+
+    pub(super) fn throttled(&self) -> Refusal {
+        let refusal = Refusal::throttled();
+        if self.state().switches.retry_after {
+            refusal.with_header("retry-after", "1")
+        } else {
+            refusal
+        }
+    }
+
+    /// Runs a request on the mailbox; what it changed is on disk before it is answered.
+    pub(super) fn on_mailbox(&self, request: &Request, caller: Caller) -> Result<Reply, Refusal> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let reply = routes::answer(
+            &mut state.mailbox,
+            &self.person,
+            caller,
+            state.switches.enforce_if_match,
+            request,
+        );
+        state.save()?;
+        reply
+    }
+}
+
+impl State {
+    /// Appends what changed to the journal, or forgets it when nothing is kept.
+    pub(super) fn save(&mut self) -> Result<(), Refusal> {
+        let Some(journal) = &mut self.journal else {
+            self.mailbox.changes.clear();
+            return Ok(());
+        };
+        journal
+            .append(&mut self.mailbox)
+            .map_err(|error| Refusal::new(507, "ErrorQuotaExceeded", error.to_string()))
+    }
+}
+
+/// Adds the request ids to a reply, in headers and in error bodies (graph-facts 9.4).
+pub(super) fn stamped(request: &Request, answered: Result<Reply, Refusal>) -> Reply {
+    let id = uuid::Uuid::new_v4().to_string();
+    let client = request
+        .header("client-request-id")
+        .unwrap_or(&id)
+        .to_owned();
+    let reply = answered.unwrap_or_else(|refusal| refusal.into_reply(&id, &client));
+    reply
+        .with_header("request-id", id)
+        .with_header("client-request-id", client)
+}
+
+/// Tenant and endpoint of a request to sign in.
+fn login_path(request: &Request) -> Option<(String, String)> {
+    let rest = request.path().strip_prefix('/')?;
+    let (tenant, endpoint) = rest.split_once("/oauth2/v2.0/")?;
+    (request.method == "POST").then(|| (tenant.to_owned(), endpoint.to_owned()))
+}
