@@ -57,9 +57,9 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, CliError> {
     findings.push(service::credentials(&environment));
     findings.push(service::reach(&environment));
     if args.json {
-        output::json(&findings)?
+        output::json(&findings)?;
     } else {
-        print(&findings)?
+        print(&findings)?;
     }
     Ok(if findings.iter().all(|finding| finding.ok) {
         Exit::Success

@@ -56,7 +56,7 @@ pub(super) fn prepare(
     let shown = dir.display();
     match state(dir) {
         State::Missing if create => {
-            fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?
+            fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
         }
         State::Missing => {
             return Err(CliError::usage(format!("{shown} does not exist"))

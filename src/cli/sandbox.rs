@@ -79,8 +79,8 @@ impl Service {
         let sandbox = &self.0;
         Account {
             name: SANDBOX_ACCOUNT.to_owned(),
-            graph_url: sandbox.graph_url().to_owned(),
-            login_url: sandbox.login_url().to_owned(),
+            graph_url: sandbox.graph_url(),
+            login_url: sandbox.login_url(),
             tenant: Some(sandbox.tenant().to_owned()),
             client_id: Some(sandbox.client_id().to_owned()),
             client_secret: Some(SecretString::from(sandbox.client_secret().to_owned())),

@@ -34,9 +34,9 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit, CliError> {
     };
     let report = gather(&mounts)?;
     if args.json {
-        output::json(&report)?
+        output::json(&report)?;
     } else {
-        print(&report)?
+        print(&report)?;
     }
     Ok(report.exit())
 }
