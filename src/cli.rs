@@ -1,9 +1,92 @@
-//! The command line.
+//! The command line: parses, runs one command, maps the outcome to an exit code.
+//!
+//! One file per command. Owns everything a person types or reads; nothing below knows of options or
+//! terminals. Only `output` prints. Called by `main.rs` only.
 
+mod args;
+mod detach;
+mod doctor;
+mod error;
+mod fstab;
+mod mount;
+mod mount_point;
+mod output;
+mod print;
+mod progress;
+mod sandbox;
+mod status;
+mod sync;
+mod target;
+mod umount;
+
+use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use error::{CliError, Exit};
 
 /// Runs the program and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let outcome = parse(std::env::args_os().collect()).and_then(run);
+    outcome.unwrap_or_else(|error| report(&error)).into()
+}
+
+/// The definition that help, completions and tests are made from.
+#[must_use]
+pub fn definition() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+/// Both stages: the arguments as typed, and again with what `-o` says spelled out as options before them,
+/// so that an option given plainly wins.
+fn parse(argv: Vec<OsString>) -> Result<Parsed, CliError> {
+    let argv = fstab::helper_arguments(argv)?;
+    let cli = Cli::try_parse_from(&argv)?;
+    let Command::Mount(mount) = &cli.command else {
+        return Ok(Parsed { cli, argv });
+    };
+    if mount.options.is_empty() {
+        return Ok(Parsed { cli, argv });
+    }
+    let argv = fstab::expand(&argv, &mount.options)?;
+    Ok(Parsed {
+        cli: Cli::try_parse_from(&argv)?,
+        argv,
+    })
+}
+
+struct Parsed {
+    cli: Cli,
+    /// What it was parsed from, for starting the same in the background.
+    argv: Vec<OsString>,
+}
+
+fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
+    match cli.command {
+        Command::Mount(args) => mount::run(&args, &argv),
+        Command::Umount(args) => umount::run(&args),
+        Command::Sandbox(args) => sandbox::run(&args),
+        Command::Sync(args) => sync::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => print::completions(&args),
+        Command::Unit => print::unit(),
+        Command::Man(args) => print::man(&args),
+    }
+}
+
+fn report(error: &CliError) -> Exit {
+    match error {
+        CliError::Parse(error) => output::parse_result(error),
+        // The reader of a pipe has seen enough.
+        CliError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
+        error => {
+            output::error(error);
+            error.exit()
+        }
+    }
 }

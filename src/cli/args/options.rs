@@ -1,0 +1,170 @@
+//! Groups of options and the parsers of their values.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, ValueEnum};
+use jiff::SignedDuration;
+
+use crate::config::{CardVersion, Environment, LineEnding};
+use crate::observe::log::{LogFormat, LogSettings};
+
+/// How saves travel and cards look.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CardOptions {
+    /// Look for changes made elsewhere this often
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = positive, help_heading = "Saving")]
+    pub(in crate::cli) poll_interval: Duration,
+
+    /// Make close wait for the service as fsync does
+    #[arg(long, help_heading = "Saving")]
+    pub(in crate::cli) sync: bool,
+
+    /// Let fsync wait this long for the service
+    ///
+    /// The bytes are safe on this machine before the wait begins.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Saving")]
+    pub(in crate::cli) fsync_timeout: Duration,
+
+    /// Hold a deletion back this long
+    ///
+    /// A file of the same name that appears within this time makes it an update of the same contact; many
+    /// programs save so.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration, help_heading = "Saving")]
+    pub(in crate::cli) delete_grace: Duration,
+
+    /// Write cards in this version of the format
+    #[arg(long, value_enum, default_value = "4.0", help_heading = "Cards")]
+    vcard_version: VersionName,
+
+    /// End the lines of cards so
+    #[arg(long, value_enum, default_value = "crlf", help_heading = "Cards")]
+    eol: EolName,
+
+    /// Keep this many cards in memory
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 16384,
+        help_heading = "Cards"
+    )]
+    pub(in crate::cli) cache_size: usize,
+}
+
+impl CardOptions {
+    /// The chosen version.
+    pub(in crate::cli) fn version(&self) -> CardVersion {
+        match self.vcard_version {
+            VersionName::V4 => CardVersion::V4,
+            VersionName::V3 => CardVersion::V3,
+        }
+    }
+
+    /// The chosen line ending.
+    pub(in crate::cli) fn line_ending(&self) -> LineEnding {
+        match self.eol {
+            EolName::Crlf => LineEnding::Crlf,
+            EolName::Lf => LineEnding::Lf,
+        }
+    }
+}
+
+/// Where the log goes and how much it says.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LogOptions {
+    /// Append the log to this file instead of standard error
+    #[arg(long, value_name = "FILE", help_heading = "Logging")]
+    pub(in crate::cli) log_file: Option<PathBuf>,
+
+    /// Form of a log line
+    #[arg(long, value_enum, default_value = "text", help_heading = "Logging")]
+    log_format: FormatName,
+
+    /// Log more; twice for much more
+    ///
+    /// CONTACTFS_LOG, a filter such as contactfs::sync=debug, overrides this.
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Logging")]
+    verbose: u8,
+
+    /// Log errors only
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Logging")]
+    quiet: bool,
+}
+
+impl LogOptions {
+    /// The settings they make with the environment.
+    pub(in crate::cli) fn settings(&self, environment: &Environment) -> LogSettings {
+        LogSettings {
+            file: self.log_file.clone(),
+            format: match self.log_format {
+                FormatName::Text => LogFormat::Text,
+                FormatName::Json => LogFormat::Json,
+            },
+            verbosity: if self.quiet {
+                -1
+            } else {
+                self.verbose.try_into().unwrap_or(i8::MAX)
+            },
+            fuse: false,
+            filter: environment.get("CONTACTFS_LOG").map(str::to_owned),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum VersionName {
+    #[value(name = "4.0")]
+    V4,
+    #[value(name = "3.0")]
+    V3,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EolName {
+    Crlf,
+    Lf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatName {
+    Text,
+    Json,
+}
+
+/// A time such as `30s`, `500ms`, `1m 30s`; a bare number is in seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse::<u32>()
+        .ok()
+        .map(|seconds| Duration::from_secs(seconds.into()));
+    seconds
+        .or_else(|| text.parse::<SignedDuration>().ok()?.try_into().ok())
+        .ok_or_else(|| "expected a time such as 30s, 500ms or 2m".to_owned())
+}
+
+/// As [`duration`], and not zero.
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("expected more than no time".to_owned()),
+        time => Ok(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units_or_are_seconds() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        for wrong in ["", "soon", "-1s", "30x", "1e9"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert!(positive("0s").is_err());
+        assert!(positive("1ms").is_ok());
+    }
+}

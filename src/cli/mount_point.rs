@@ -1,0 +1,216 @@
+//! The directory a mount sits on: is it fit, is it mounted, is its mount dead, and how to get it off.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount};
+
+use super::error::{CliError, Exit};
+
+/// What a directory is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Missing,
+    /// Something else than a directory, or one that cannot be looked at.
+    Unusable,
+    Empty,
+    NotEmpty,
+    /// A contactfs mount whose process answers.
+    Mounted,
+    /// A mount whose process is gone: everything answers ENOTCONN.
+    Dead,
+}
+
+/// Looks at a directory.
+pub(super) fn state(dir: &Path) -> State {
+    match fs::metadata(dir) {
+        Err(error) if is_disconnected(&error) => State::Dead,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => State::Missing,
+        Ok(found) if found.is_dir() && is_mounted(dir) => State::Mounted,
+        Ok(found) if found.is_dir() => {
+            match fs::read_dir(dir).map(|mut entries| entries.next().is_some()) {
+                Ok(true) => State::NotEmpty,
+                Ok(false) => State::Empty,
+                Err(_) => State::Unusable,
+            }
+        }
+        // Another user's mount cannot be looked at, not even by root.
+        Err(_) if is_mounted(dir) => State::Mounted,
+        _ => State::Unusable,
+    }
+}
+
+/// Makes a directory ready to be mounted at and returns its canonical path. A dead mount is cleared
+/// (behaviour 7.3); `create` makes a missing one.
+pub(super) fn prepare(
+    dir: &Path,
+    create: bool,
+    allow_non_empty: bool,
+) -> Result<PathBuf, CliError> {
+    if state(dir) == State::Dead {
+        detach(dir)?;
+    }
+    let shown = dir.display();
+    match state(dir) {
+        State::Missing if create => {
+            fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
+        }
+        State::Missing => {
+            return Err(CliError::usage(format!("{shown} does not exist"))
+                .hint(format!("Make it with: mkdir {shown}")));
+        }
+        State::Unusable => {
+            return Err(CliError::usage(format!(
+                "{shown} is not a directory you can use"
+            )));
+        }
+        State::NotEmpty if !allow_non_empty => {
+            return Err(CliError::usage(format!("{shown} is not empty"))
+                .hint("Choose an empty directory, or hide its files with --allow-non-empty."));
+        }
+        State::Mounted => {
+            return Err(CliError::usage(format!("{shown} is already mounted"))
+                .hint(format!("Look at it with: contactfs status {shown}")));
+        }
+        State::Dead => {
+            return Err(CliError::failed(
+                Exit::Service,
+                format!("the dead mount at {shown} stays"),
+            ));
+        }
+        State::Empty | State::NotEmpty => {}
+    }
+    dir.canonicalize().map_err(|error| unusable(dir, &error))
+}
+
+/// The canonical path also of a dead mount or another user's, which itself cannot be looked at.
+pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    match absolute.canonicalize() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            match (absolute.parent(), absolute.file_name()) {
+                (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
+                _ => Err(error),
+            }
+        }
+        found => found,
+    }
+}
+
+/// Takes a mount off the tree at once; who still uses it keeps it until done.
+pub(super) fn detach(dir: &Path) -> Result<(), CliError> {
+    if unmount(dir, UnmountFlags::DETACH).is_ok() {
+        return Ok(());
+    }
+    // An ordinary user may not; the setuid helper may, for mounts of that user.
+    let helper = Command::new("fusermount3")
+        .args(["-u", "-z", "--"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .output();
+    match helper {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let reason = String::from_utf8_lossy(&output.stderr);
+            Err(CliError::failed(
+                Exit::Attention,
+                format!("cannot unmount {}: {}", dir.display(), reason.trim()),
+            ))
+        }
+        Err(error) => Err(CliError::failed(
+            Exit::Attention,
+            format!("cannot run fusermount3: {error}"),
+        )
+        .hint("Install the package fuse3, or unmount as root.")),
+    }
+}
+
+/// Whether a contactfs mount is at this path, by the kernel's own list.
+pub(super) fn is_mounted(dir: &Path) -> bool {
+    let Ok(dir) = canonical(dir) else {
+        return false;
+    };
+    let list = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    is_listed(&String::from_utf8_lossy(&list), &dir)
+}
+
+/// A line is `ID PARENT DEV ROOT MOUNTPOINT OPTIONS [TAGS] - TYPE SOURCE SUPER` (proc(5)).
+fn is_listed(mountinfo: &str, dir: &Path) -> bool {
+    mountinfo
+        .lines()
+        .filter_map(|line| line.split_once(" - "))
+        .any(|(place, what)| {
+            let point = place.split(' ').nth(4).map(unescape);
+            let mut what = what.split(' ');
+            let (kind, source) = (what.next(), what.next());
+            let ours = kind == Some("fuse.contactfs")
+                || (kind == Some("fuse") && source == Some("contactfs"));
+            ours && point.is_some_and(|point| Path::new(&point) == dir)
+        })
+}
+
+/// Blank, tab, newline and backslash stand as three octal digits.
+fn unescape(text: &str) -> String {
+    let escapes = [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ];
+    escapes
+        .iter()
+        .fold(text.to_owned(), |text, (escape, character)| {
+            text.replace(escape, character)
+        })
+}
+
+fn is_disconnected(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::NOTCONN.raw_os_error())
+}
+
+fn unusable(dir: &Path, error: &io::Error) -> CliError {
+    CliError::usage(format!("cannot use {}: {error}", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_empty_or_not_or_none() {
+        let base = tempfile::tempdir().unwrap();
+        assert_eq!(state(base.path()), State::Empty);
+        fs::write(base.path().join("f"), "").unwrap();
+        assert_eq!(state(base.path()), State::NotEmpty);
+        assert_eq!(state(&base.path().join("f")), State::Unusable);
+        assert_eq!(state(&base.path().join("g")), State::Missing);
+    }
+
+    #[test]
+    fn only_a_sandbox_makes_its_directory() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join("a/b");
+        assert_eq!(prepare(&dir, false, false).unwrap_err().exit(), Exit::Usage);
+        assert_eq!(
+            prepare(&dir, true, false).unwrap(),
+            dir.canonicalize().unwrap()
+        );
+        fs::write(dir.join("f"), "").unwrap();
+        assert_eq!(prepare(&dir, true, false).unwrap_err().exit(), Exit::Usage);
+        assert!(prepare(&dir, true, true).is_ok());
+    }
+
+    #[test]
+    fn the_kernels_list_is_read_with_its_escapes() {
+        let list = "36 35 98:0 / /m/My\\040People rw,nosuid shared:1 - fuse.contactfs contactfs rw\n\
+                    37 35 98:0 / /other rw - fuse.sshfs host: rw\n\
+                    38 35 98:0 / /plain rw - fuse contactfs rw\n";
+        assert!(is_listed(list, Path::new("/m/My People")));
+        assert!(is_listed(list, Path::new("/plain")));
+        assert!(!is_listed(list, Path::new("/other")));
+        assert!(!is_listed(list, Path::new("/m")));
+    }
+}

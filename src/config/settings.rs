@@ -1,0 +1,53 @@
+//! How a mount behaves.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The settings of one mount, resolved; the command line makes them, the daemon obeys them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountSettings {
+    /// The mount point: canonical, existing.
+    pub dir: PathBuf,
+    /// Nothing can be changed through the mount.
+    pub read_only: bool,
+    /// Every user may enter; file modes still apply.
+    pub allow_other: bool,
+    /// Root may enter, too.
+    pub allow_root: bool,
+    /// The mount point may hold files, which are hidden while mounted.
+    pub allow_non_empty: bool,
+    /// Time between two delta rounds of a folder (behaviour 2.1).
+    pub poll_interval: Duration,
+    /// `close` waits as `fsync` does (behaviour 3.4).
+    pub sync: bool,
+    /// Longest wait of `fsync` for the server's verdict (behaviour 3.4).
+    pub fsync_timeout: Duration,
+    /// Time between an unlink and its DELETE (behaviour 4.4).
+    pub delete_grace: Duration,
+    /// The version cards are written in.
+    pub vcard_version: CardVersion,
+    /// The line ending cards are written with.
+    pub eol: LineEnding,
+    /// Most rendered cards kept in memory.
+    pub cache_size: usize,
+    /// Every kernel request is logged.
+    pub debug_fuse: bool,
+}
+
+/// A version of the vCard format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardVersion {
+    /// RFC 2426.
+    V3,
+    /// RFC 6350.
+    V4,
+}
+
+/// How the lines of a card end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEnding {
+    /// As RFC 6350 section 3.2 has it.
+    Crlf,
+    /// As Unix text files have it.
+    Lf,
+}

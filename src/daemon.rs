@@ -1,0 +1,13 @@
+//! The running mount: what it is made of, how it is spoken to, how it ends.
+//!
+//! `run` is the composition root, the only place that names concrete types of every layer. `control`
+//! is the socket a command talks to a mount over, `registry` the list of live mounts. Knows nothing of clap or terminals.
+
+pub mod control;
+mod error;
+mod progress;
+pub mod registry;
+pub mod run;
+
+pub use error::{RunError, RunErrorKind};
+pub use progress::Progress;

@@ -1,0 +1,252 @@
+//! The command's end of the control socket.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Reply, Request};
+
+/// A status is answered from memory; a mount that takes longer hangs.
+const PROMPT: Duration = Duration::from_secs(10);
+/// Draining takes up to 10 s (behaviour 7.4), a request under way and the unmount itself some more.
+const UNMOUNT: Duration = Duration::from_secs(60);
+
+/// Why a mount did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No process listens on the socket.
+    #[error("no process serves this mount")]
+    NotRunning,
+    /// The process listens and does not answer.
+    #[error("the process that serves this mount does not answer")]
+    Silent,
+    /// The process ended while it was asked.
+    #[error("the process that serves this mount ended without an answer")]
+    Ended,
+    /// The request was not understood, or the answer.
+    #[error("the process that serves this mount speaks another version: {0}")]
+    Foreign(String),
+    /// The socket failed.
+    #[error("cannot talk to the mount: {0}")]
+    Io(#[source] io::Error),
+}
+
+/// Asks the mount behind a socket and waits for its answer.
+///
+/// # Errors
+/// [`CallError`]; after [`CallError::Silent`] and [`CallError::Ended`] the request may have been carried out.
+pub fn call(socket: &Path, request: &Request) -> Result<Reply, CallError> {
+    let mut stream = UnixStream::connect(socket).map_err(not_running)?;
+    stream
+        .set_read_timeout(patience(request))
+        .map_err(CallError::Io)?;
+    let mut line = serde_json::to_string(request).map_err(foreign)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes()).map_err(failed)?;
+    let mut answer = String::new();
+    BufReader::new(stream)
+        .read_line(&mut answer)
+        .map_err(failed)?;
+    if answer.is_empty() {
+        return Err(CallError::Ended);
+    }
+    match serde_json::from_str(&answer).map_err(foreign)? {
+        Reply::Refused(reason) => Err(CallError::Foreign(reason)),
+        reply => Ok(reply),
+    }
+}
+
+/// A sync takes as long as the network does.
+fn patience(request: &Request) -> Option<Duration> {
+    match request {
+        Request::Status | Request::FileStatus { .. } => Some(PROMPT),
+        Request::Unmount => Some(UNMOUNT),
+        Request::Sync => None,
+    }
+}
+
+fn foreign(error: serde_json::Error) -> CallError {
+    CallError::Foreign(error.to_string())
+}
+
+fn not_running(error: io::Error) -> CallError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => CallError::NotRunning,
+        _ => CallError::Io(error),
+    }
+}
+
+fn failed(error: io::Error) -> CallError {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => CallError::Silent,
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => CallError::Ended,
+        _ => CallError::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+    use std::thread;
+
+    use super::*;
+    use crate::daemon::control::{Handler, SyncOutcome, serve};
+    use crate::observe::status::{Connection, Item, Status};
+
+    struct Fixed(SyncSender<()>);
+
+    impl Handler for Fixed {
+        fn status(&self) -> Status {
+            Status {
+                mount: "/m".into(),
+                pid: 7,
+                account: "default".to_owned(),
+                mailbox: None,
+                read_only: true,
+                connection: Connection::Offline {
+                    reason: "no route".to_owned(),
+                },
+                folders: Vec::new(),
+                pending: Vec::new(),
+                drafts: Vec::new(),
+                conflicts: Vec::new(),
+                rejected: Vec::new(),
+                requests: 0,
+            }
+        }
+
+        fn file_status(&self, path: &str) -> Option<Item> {
+            (path == "Contacts/Zoë\n.vcf").then(|| Item {
+                path: path.to_owned(),
+                ..Item::default()
+            })
+        }
+
+        fn sync(&self) -> SyncOutcome {
+            SyncOutcome::Left(vec![item()])
+        }
+
+        fn unmount(&self) {
+            self.0.send(()).unwrap();
+        }
+    }
+
+    fn item() -> Item {
+        Item {
+            path: "a.vcf".to_owned(),
+            state: "pending".to_owned(),
+            reason: None,
+            id: None,
+        }
+    }
+
+    fn handler() -> (Arc<Fixed>, Receiver<()>) {
+        let (asked, asks) = sync_channel(1);
+        (Arc::new(Fixed(asked)), asks)
+    }
+
+    #[test]
+    fn each_request_gets_its_reply() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let (handler, _asks) = handler();
+        let server = serve(socket.clone(), handler.clone()).unwrap();
+        assert_eq!(
+            call(&socket, &Request::Status).unwrap(),
+            Reply::Status(Box::new(handler.status()))
+        );
+        assert_eq!(
+            call(&socket, &Request::Sync).unwrap(),
+            Reply::Sync(SyncOutcome::Left(vec![item()]))
+        );
+        let file = |path: &str| {
+            call(
+                &socket,
+                &Request::FileStatus {
+                    path: path.to_owned(),
+                },
+            )
+            .unwrap()
+        };
+        assert_eq!(file("nothing"), Reply::FileStatus(None));
+        assert!(matches!(
+            file("Contacts/Zoë\n.vcf"),
+            Reply::FileStatus(Some(_))
+        ));
+        drop(server);
+        assert!(matches!(
+            call(&socket, &Request::Status),
+            Err(CallError::NotRunning)
+        ));
+        assert!(!socket.exists());
+    }
+
+    #[test]
+    fn who_asks_for_an_unmount_waits_for_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let (handler, asks) = handler();
+        let server = serve(socket.clone(), handler).unwrap();
+        let asker = thread::spawn(move || call(&socket, &Request::Unmount));
+        asks.recv().unwrap();
+        server.unmounted(&[item()]);
+        assert_eq!(
+            asker.join().unwrap().unwrap(),
+            Reply::Unmounted(vec![item()])
+        );
+    }
+
+    #[test]
+    fn a_mount_that_ends_without_a_word_is_told_from_a_silent_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let (handler, asks) = handler();
+        let server = serve(socket.clone(), handler).unwrap();
+        let asker = thread::spawn(move || call(&socket, &Request::Unmount));
+        asks.recv().unwrap();
+        drop(server);
+        assert!(matches!(asker.join().unwrap(), Err(CallError::Ended)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_the_server_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let (handler, _asks) = handler();
+        let _server = serve(socket.clone(), handler).unwrap();
+        for nonsense in ["{}\n", "\n", "{\"request\":\"format_disk\"}\n"] {
+            let mut stream = UnixStream::connect(&socket).unwrap();
+            stream.write_all(nonsense.as_bytes()).unwrap();
+            let mut answer = String::new();
+            BufReader::new(stream).read_line(&mut answer).unwrap();
+            assert!(
+                matches!(serde_json::from_str(&answer).unwrap(), Reply::Refused(_)),
+                "{answer}"
+            );
+        }
+        assert!(call(&socket, &Request::Status).is_ok());
+    }
+
+    #[test]
+    fn the_socket_is_private_and_a_stale_one_is_replaced_but_never_a_live_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        assert!(matches!(
+            call(&socket, &Request::Status),
+            Err(CallError::NotRunning)
+        ));
+        let (handler, _asks) = handler();
+        let _server = serve(socket.clone(), handler.clone()).unwrap();
+        assert_eq!(
+            socket.metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let second = serve(socket.clone(), handler).map(drop);
+        assert_eq!(second.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(call(&socket, &Request::Status).is_ok());
+    }
+}

@@ -1,0 +1,7 @@
+//! What can be seen of a running mount: its log and its status.
+//!
+//! Owns the set-up of tracing and the status snapshot with its stable JSON keys. Gathers nothing
+//! itself: the daemon fills the snapshot in, the command line shows it.
+
+pub mod log;
+pub mod status;

@@ -1,0 +1,160 @@
+//! Where log events go, in which form, and from which level on.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+/// How to log.
+#[derive(Clone, Debug, Default)]
+pub struct LogSettings {
+    /// Appends to this file; standard error when absent.
+    pub file: Option<PathBuf>,
+    /// The form of a line.
+    pub format: LogFormat,
+    /// Steps above (or below) the default of warnings from everywhere and notes from contactfs.
+    pub verbosity: i8,
+    /// Every kernel request, too.
+    pub fuse: bool,
+    /// A tracing filter that replaces all of the above levels (`CONTACTFS_LOG`).
+    pub filter: Option<String>,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The log file cannot be opened.
+    #[error("cannot open the log file {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The filter does not parse.
+    #[error("not a log filter: {0}")]
+    Filter(String),
+    /// Another subscriber is already there.
+    #[error("logging is already set up")]
+    Twice,
+}
+
+/// Installs the process-wide subscriber.
+///
+/// # Errors
+/// [`LogError`]; nothing is installed then.
+pub fn init(settings: &LogSettings) -> Result<(), LogError> {
+    let colour = settings.file.is_none() && io::stderr().is_terminal();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter(settings)?)
+        .with_writer(writer(settings)?)
+        .with_ansi(colour);
+    match settings.format {
+        LogFormat::Text => subscriber.try_init(),
+        LogFormat::Json => subscriber.json().try_init(),
+    }
+    .map_err(|_| LogError::Twice)
+}
+
+fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
+    let text = settings
+        .filter
+        .clone()
+        .unwrap_or_else(|| directives(settings));
+    EnvFilter::try_new(&text).map_err(|_| LogError::Filter(text))
+}
+
+fn directives(settings: &LogSettings) -> String {
+    let levels = match settings.verbosity {
+        ..0 => "error",
+        0 => "warn,contactfs=info",
+        1 => "warn,contactfs=debug",
+        2.. => "info,contactfs=trace",
+    };
+    if settings.fuse {
+        format!("{levels},contactfs::fs=trace,fuser=debug")
+    } else {
+        levels.to_owned()
+    }
+}
+
+/// The file is 0600: a log names contacts at debug level (behaviour 8.2).
+fn writer(settings: &LogSettings) -> Result<BoxMakeWriter, LogError> {
+    let Some(path) = &settings.file else {
+        return Ok(BoxMakeWriter::new(io::stderr));
+    };
+    let open = |path| -> io::Result<File> {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+    };
+    let file = open(path).map_err(|source| LogError::File {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(BoxMakeWriter::new(Mutex::new(file)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(verbosity: i8) -> String {
+        directives(&LogSettings {
+            verbosity,
+            ..LogSettings::default()
+        })
+    }
+
+    #[test]
+    fn each_step_of_verbosity_says_more() {
+        assert_eq!(level(-1), "error");
+        assert_eq!(level(0), "warn,contactfs=info");
+        assert_eq!(level(1), "warn,contactfs=debug");
+        assert_eq!(level(5), "info,contactfs=trace");
+    }
+
+    #[test]
+    fn a_filter_replaces_the_levels_and_must_parse() {
+        let with = |text: &str| {
+            filter(&LogSettings {
+                filter: Some(text.to_owned()),
+                ..LogSettings::default()
+            })
+        };
+        assert_eq!(
+            with("contactfs::sync=debug").unwrap().to_string(),
+            "contactfs::sync=debug"
+        );
+        assert!(matches!(with("a=b=c"), Err(LogError::Filter(_))));
+    }
+
+    #[test]
+    fn a_log_file_is_closed_to_others() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        writer(&LogSettings {
+            file: Some(path.clone()),
+            ..LogSettings::default()
+        })
+        .unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
