@@ -95,11 +95,7 @@ impl Tx<'_> {
         self.set_wire(id, theirs)?;
         self.mark_seen(id)?;
         let loaded = self.folder(folder)?.is_some_and(|folder| folder.loaded);
-        if loaded {
-            self.show(id, theirs.modified)
-        } else {
-            Ok(())
-        }
+        if loaded { self.show(id) } else { Ok(()) }
     }
 
     fn apply_known(
@@ -186,7 +182,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn show(&mut self, id: RowId, modified: Option<Stamp>) -> Result<()> {
+    pub fn show(&mut self, id: RowId) -> Result<()> {
         let Some(contact) = self.contact(id)? else {
             return Ok(());
         };
@@ -194,7 +190,7 @@ impl Tx<'_> {
             return Ok(());
         };
         let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
-        let mtime = modified.unwrap_or(contact.created);
+        let mtime = contact.modified.unwrap_or(contact.created);
         let attr = Attr {
             mode: 0o600,
             size: bytes.len() as u64,
@@ -397,12 +393,13 @@ impl Tx<'_> {
         let wire = serde_json::to_string(&theirs.contact)
             .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
-            .prepare_cached("UPDATE contact SET change_key = ?2, wire = ?3, residue = coalesce(?4, residue) WHERE id = ?1")?
+            .prepare_cached("UPDATE contact SET change_key = ?2, wire = ?3, residue = coalesce(?4, residue), modified = ?5 WHERE id = ?1")?
             .execute((
                 id.0,
                 theirs.change_key.as_str(),
                 wire,
                 theirs.residue.as_ref().map(ResidueText::as_str),
+                theirs.modified.map(|modified| modified.0),
             ))?;
         let card = self.contact(id)?.and_then(|row| row.card);
         let uid = card
@@ -424,9 +421,77 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn revive(&mut self, contact: RowId, modified: Option<Stamp>) -> Result<()> {
+    pub fn revive(&mut self, contact: RowId) -> Result<()> {
         self.drop_jobs(contact)?;
-        self.foreign(|tx| tx.show(contact, modified))
+        self.foreign(|tx| tx.show(contact))
+    }
+
+    /// A queued change goes on from a newer version that means the same.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn rebase(&mut self, seq: super::Seq, theirs: &ServerContact) -> Result<()> {
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
+            return Ok(());
+        };
+        self.refresh(contact, theirs)?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET base_key = ?2, sending = 0 WHERE seq = ?1")?
+            .execute((seq.0, theirs.change_key.as_str()))?;
+        self.wakes = true;
+        Ok(())
+    }
+
+    /// Takes in what the service says of a contact without touching its file.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn refresh(&mut self, contact: RowId, theirs: &ServerContact) -> Result<()> {
+        self.set_wire(contact, theirs)
+    }
+
+    /// A move was refused: the contact's file goes back to its folder.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn move_back(&mut self, contact: RowId, folder: FolderRowId) -> Result<()> {
+        self.set_contact_folder(contact, folder)?;
+        let Some(row) = self.contact(contact)? else {
+            return Ok(());
+        };
+        match row.card.clone() {
+            Some(card) => self.rename_file(&row, &card),
+            None => Ok(()),
+        }
+    }
+
+    /// The folder of a contact with an unsent save is gone: the contact is made again in another.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn rescue(&mut self, contact: &ContactRow, folder: FolderRowId) -> Result<()> {
+        let ours = self.expected(contact)?;
+        self.set_contact_folder(contact.id, folder)?;
+        if let (Some(card), Some(row)) = (&ours, self.contact(contact.id)?) {
+            self.rename_file(&row, card)?;
+        }
+        self.make_again(contact, ours)
+    }
+
+    /// Scratch files of a folder that is gone find their place in the root.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn rescue_scratch(&mut self, dir: Ino) -> Result<()> {
+        for (name, ino) in self.entries_of(dir)? {
+            let mut free = name.clone();
+            while self.entry(Ino::ROOT, &free)?.is_some() {
+                free.push('~');
+            }
+            self.unlink(dir, &name)?;
+            self.link(Ino::ROOT, &free, ino)?;
+        }
+        Ok(())
     }
 
     /// A move has succeeded: the contact's row now stands for the new one.

@@ -25,13 +25,16 @@ pub struct ContactRow {
     pub old_keys: String,
     /// When it was made at the service.
     pub created: Stamp,
+    /// When it last changed at the service, photo included.
+    pub modified: Option<Stamp>,
     /// What the service last said; `None` until it has been made there.
     pub card: Option<Card>,
     /// The file that shows it; `None` while it is unlinked or not shown yet.
     pub ino: Option<Ino>,
 }
 
-const COLUMNS: &str = "id, graph, folder, change_key, old_keys, created, wire, residue, ino";
+const COLUMNS: &str =
+    "id, graph, folder, change_key, old_keys, created, wire, residue, ino, modified";
 
 impl ContactRow {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<(Self, Option<String>, Option<String>)> {
@@ -42,6 +45,7 @@ impl ContactRow {
             change_key: row.get::<_, Option<String>>(3)?.map(ChangeKey::new),
             old_keys: row.get(4)?,
             created: Stamp(row.get(5)?),
+            modified: row.get::<_, Option<i64>>(9)?.map(Stamp),
             card: None,
             ino: row.get::<_, Option<u64>>(8)?.map(Ino),
         };
@@ -285,6 +289,19 @@ impl Tx<'_> {
         self.sql
             .prepare_cached("UPDATE edit SET base_key = ?3 WHERE ino = ?1 AND base_key IS ?2")?
             .execute((contact.ino.map(|ino| ino.0), before, key.as_str()))?;
+        Ok(())
+    }
+
+    /// A contact was shown incompletely: it has to be read singly.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn mark_cut(&mut self, id: &ContactId) -> Result<()> {
+        self.sql
+            .prepare_cached(
+                "UPDATE contact SET residue = NULL, change_key = NULL WHERE graph = ?1",
+            )?
+            .execute([id.as_str()])?;
         Ok(())
     }
 

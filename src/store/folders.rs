@@ -239,6 +239,29 @@ impl Tx<'_> {
         self.drop_if_unnamed(folder.ino, false)
     }
 
+    /// Shows a folder's directory again whose removal was refused.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn unhide_folder(&mut self, id: FolderRowId) -> Result<()> {
+        let Some(folder) = self.folder(id)? else {
+            return Ok(());
+        };
+        let above = self.dir_of(folder.parent)?;
+        let attr = Attr {
+            mode: 0o700,
+            size: 0,
+            mtime: self.now,
+            ctime: self.now,
+        };
+        let ino = self.new_inode(InodeKind::Folder(id), attr)?;
+        self.sql
+            .prepare_cached("UPDATE folder SET ino = ?2, delta = NULL, loaded = 0 WHERE id = ?1")?
+            .execute((id.0, ino.0))?;
+        let shown = self.free_folder_name(above, &folder.name)?;
+        self.link(above, &shown, ino)
+    }
+
     /// Removes a folder's row and directory; its contacts must be gone.
     ///
     /// # Errors

@@ -222,6 +222,18 @@ impl Tx<'_> {
             .optional()?)
     }
 
+    /// Every name in a directory, with its inode.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn entries_of(&self, dir: Ino) -> Result<Vec<(String, Ino)>> {
+        let mut rows = self
+            .sql
+            .prepare_cached("SELECT name, ino FROM entry WHERE dir = ?1")?;
+        let rows = rows.query_map([dir.0], |row| Ok((row.get(0)?, Ino(row.get(1)?))))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Every name of an inode, with its directory.
     ///
     /// # Errors

@@ -154,6 +154,32 @@ impl Store {
         })
     }
 
+    /// Whether a request of the outbox is under way.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_sending(&self) -> Result<bool> {
+        self.read(|sql| {
+            Ok(sql
+                .prepare_cached("SELECT 1 FROM outbox WHERE sending = 1")?
+                .exists([])?)
+        })
+    }
+
+    /// How many rows could be sent now, counting no further than `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn count_ready(&self, limit: usize) -> Result<usize> {
+        self.read(|sql| {
+            Ok(sql
+                .prepare_cached(&format!(
+                    "SELECT count(*) FROM (SELECT 1 FROM outbox o WHERE {READY} LIMIT ?2)"
+                ))?
+                .query_row((Stamp::now().0, limit), |row| row.get(0))?)
+        })
+    }
+
     /// Whether a row, or an earlier one of its contact, still waits; and how often it was tried.
     ///
     /// # Errors
@@ -472,6 +498,17 @@ impl Tx<'_> {
         Ok(Seq(self.sql.last_insert_rowid()))
     }
 
+    /// Lets everything be sent now, graces included.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn expedite(&mut self) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE outbox SET not_before = ?1 WHERE not_before > ?1")?
+            .execute([self.now.0])?;
+        Ok(())
+    }
+
     /// Gives a row back to be tried again; `unsure` when this attempt may have reached the service.
     ///
     /// # Errors
@@ -494,6 +531,40 @@ impl Tx<'_> {
         self.sql
             .prepare_cached("UPDATE outbox SET moved = ?2 WHERE seq = ?1")?
             .execute((seq.0, id.as_str()))?;
+        Ok(())
+    }
+
+    /// Whether a folder has rows waiting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_folder_busy(&self, folder: FolderRowId) -> Result<bool> {
+        Ok(self
+            .sql
+            .prepare_cached("SELECT 1 FROM outbox WHERE folder = ?1 AND contact IS NULL")?
+            .exists([folder.0])?)
+    }
+
+    /// Forgets the new contact of a move that has to begin again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn restart_move(&mut self, seq: Seq) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE outbox SET moved = NULL, unsure = 0, sending = 0, client = ?2 WHERE seq = ?1")?
+            .execute((seq.0, uuid::Uuid::new_v4().to_string()))?;
+        self.wakes = true;
+        Ok(())
+    }
+
+    /// Keeps the version of the service beside base and ours, for whoever resolves the clash.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn set_theirs(&mut self, seq: Seq, theirs: &Card) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE outbox SET theirs = ?2 WHERE seq = ?1")?
+            .execute((seq.0, card_to_json(theirs)?))?;
         Ok(())
     }
 

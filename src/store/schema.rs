@@ -77,6 +77,7 @@ CREATE TABLE contact(
     change_key TEXT,
     old_keys TEXT NOT NULL DEFAULT '',  -- versions our own writes replaced: a replay of one is not news
     created INTEGER NOT NULL,
+    modified INTEGER,             -- when it last changed at the service
     wire TEXT,                    -- the contact as the service last said it
     residue TEXT,                 -- NULL until read
     uid TEXT,                     -- as its file shows it

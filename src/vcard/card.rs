@@ -75,6 +75,22 @@ impl Card {
         card
     }
 
+    /// The same card with this UID in its file: a contact that is made anew elsewhere keeps the one it had.
+    #[must_use]
+    pub fn with_uid(&self, uid: &str) -> Self {
+        let mut card = self.without_uid();
+        card.residue.push(UNMAPPED, &format!("UID:{uid}"));
+        card
+    }
+
+    /// Goes on hiding the given name that was invented when `base` was created, if this card has none of its own.
+    pub fn inherit_invented(&mut self, base: &Self) {
+        if self.contact.text(Field::GivenName).is_empty() {
+            let invented = base.residue.lines_of(INVENTED_GIVEN_NAME).next();
+            self.residue.set(INVENTED_GIVEN_NAME, invented);
+        }
+    }
+
     /// The file name a user chose for this contact (behaviour 1.6).
     #[must_use]
     pub fn file_name_hint(&self) -> Option<&str> {

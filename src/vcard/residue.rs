@@ -114,6 +114,10 @@ impl Residue {
         self.0.extend(line.map(|line| Entry::new(slot, line)));
     }
 
+    pub(super) fn push(&mut self, slot: &str, line: &str) {
+        self.0.push(Entry::new(slot, line));
+    }
+
     pub(super) fn retain(&mut self, keep: impl FnMut(&Entry) -> bool) {
         self.0.retain(keep);
     }

@@ -1,0 +1,233 @@
+//! Keeps the store and the mailbox in step: pulls what changed there, pushes what the outbox holds.
+//!
+//! Two loops on one thread, both woken by time or by a signal and both paused together while the service does not answer:
+//! [`pull`] asks each folder's delta query, [`push`] sends the outbox. Decisions about clashes are made by the pure
+//! functions of [`plan`]. Nothing here knows of files: the store turns contacts into names and bytes.
+
+mod folders;
+mod health;
+mod load;
+mod moving;
+mod plan;
+mod pull;
+mod push;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use health::{Connection, Health};
+
+use crate::graph::{Client, Error, Snapshot};
+use crate::store::{self, ServerContact, Store, Wake};
+
+/// What the engine is told by the mount's options.
+pub struct Settings {
+    /// Time between two pulls.
+    pub poll_interval: Duration,
+    /// Told of the progress of first loads: folder and contacts so far.
+    pub progress: Box<dyn Fn(&str, usize) + Send + Sync>,
+}
+
+/// What the engine can be asked from outside.
+#[derive(Debug)]
+pub enum Command {
+    /// Push everything, pull all folders, then answer with whether that was possible.
+    Sync(oneshot::Sender<Result<(), String>>),
+    /// Push what can be pushed within this time, then end.
+    Stop(Duration),
+}
+
+/// Why a pull or push failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The service.
+    #[error(transparent)]
+    Graph(#[from] Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// The engine; share it by `Arc`.
+pub struct Engine {
+    store: Arc<Store>,
+    client: Client,
+    settings: Settings,
+    /// Whether the service answers; held for moments only.
+    health: Mutex<Health>,
+    /// There may be something to send.
+    outbox: Arc<Notify>,
+    /// The connection is back: do not wait out the pause.
+    resumed: Notify,
+    /// One pull at a time.
+    pulling: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Passes the store's wake-ups on.
+struct Waker(Arc<Notify>);
+
+impl Wake for Waker {
+    fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Engine {
+    /// Makes an engine; nothing is sent before [`Engine::run`] or [`Engine::read_folders`].
+    #[must_use]
+    pub fn new(store: Arc<Store>, client: Client, settings: Settings) -> Arc<Self> {
+        let outbox = Arc::new(Notify::new());
+        store.set_wake(Arc::new(Waker(Arc::clone(&outbox))));
+        Arc::new(Self {
+            store,
+            client,
+            settings,
+            health: Mutex::default(),
+            outbox,
+            resumed: Notify::new(),
+            pulling: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Whether the service answers, and until when it is left alone.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        self.health().connection()
+    }
+
+    /// Requests sent so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.client.stats().requests
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(self: Arc<Self>, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let stop = tokio::select! {
+            () = self.pull_loop() => Duration::ZERO,
+            () = self.push_loop() => Duration::ZERO,
+            stop = self.serve(&mut commands) => stop,
+        };
+        if tokio::time::timeout(stop, self.drain()).await.is_err() {
+            tracing::info!("some changes stay queued for the next mount");
+        }
+    }
+
+    async fn serve(self: &Arc<Self>, commands: &mut mpsc::UnboundedReceiver<Command>) -> Duration {
+        while let Some(command) = commands.recv().await {
+            match command {
+                Command::Sync(done) => {
+                    let _gone =
+                        done.send(self.sync_now().await.map_err(|failure| failure.to_string()));
+                }
+                Command::Stop(limit) => return limit,
+            }
+        }
+        Duration::ZERO
+    }
+
+    /// Pushes everything, graces included, then pulls all folders.
+    async fn sync_now(self: &Arc<Self>) -> Result<(), Failure> {
+        self.store.write::<_, store::Error>(|tx| tx.expedite())?;
+        self.resume();
+        while self.has_pending()? && self.connection().is_online() {
+            self.outbox.notify_one();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.pull_all().await
+    }
+
+    /// Sends what is left, without waiting for graces.
+    async fn drain(self: &Arc<Self>) {
+        let expedited = self.store.write::<_, store::Error>(|tx| tx.expedite());
+        if let Err(error) = expedited {
+            tracing::warn!(%error, "the outbox could not be drained");
+            return;
+        }
+        while self.has_pending().unwrap_or(false) && self.connection().is_online() {
+            match self.push_some().await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return tracing::warn!(%error, "the outbox could not be drained"),
+            }
+        }
+    }
+
+    fn has_pending(&self) -> Result<bool, store::Error> {
+        Ok(self.store.next_due()?.is_some() || self.store.is_sending()?)
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The service answered.
+    fn note_success(&self) {
+        let recovered = self.health().succeeded();
+        self.store.set_reachable(true);
+        if recovered {
+            tracing::info!("online");
+            self.resumed.notify_waiters();
+            self.outbox.notify_one();
+        }
+    }
+
+    /// A request failed in a way that says something about the connection.
+    fn note_failure(&self, error: &Error) {
+        if self.health().failed(error) {
+            tracing::warn!(error = %chain(error), "the service cannot be used for now");
+        }
+        self.store.set_reachable(self.connection().is_online());
+    }
+
+    /// Waits until requests are welcome again.
+    async fn wait_welcome(&self) {
+        loop {
+            let pause = self.health().pause();
+            if pause.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.resumed.notified() => {}
+            }
+        }
+    }
+
+    fn resume(&self) {
+        self.health().resume();
+        self.resumed.notify_waiters();
+    }
+}
+
+/// An error with its sources, on one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// A contact as the client got it, in the store's terms.
+fn server_contact(snapshot: &Snapshot) -> ServerContact {
+    ServerContact {
+        id: snapshot.id.clone(),
+        change_key: snapshot.change_key.clone(),
+        created: snapshot.created.map(Into::into),
+        modified: snapshot.modified.map(Into::into),
+        contact: snapshot.contact.clone(),
+        residue: snapshot.residue.clone(),
+        client: snapshot.client.clone(),
+    }
+}

@@ -1,0 +1,113 @@
+//! Whether the service answers, and how long to leave it alone when it does not.
+
+use std::time::{Duration, Instant};
+
+use crate::graph::Error;
+
+/// First pause after a failure.
+const FIRST: Duration = Duration::from_secs(1);
+/// Longest pause: a connection that is back is noticed within seconds.
+const LONGEST: Duration = Duration::from_secs(15);
+/// A sign-in done elsewhere is noticed within this.
+const SIGN_IN: Duration = Duration::from_secs(30);
+
+/// The state of the connection, for people to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// The last request was answered.
+    #[default]
+    Online,
+    /// Nothing answers.
+    Offline {
+        /// Why.
+        reason: String,
+    },
+    /// The service asked for a pause.
+    Throttled {
+        /// How long.
+        until: Instant,
+    },
+    /// Only a person can go on.
+    SignInNeeded {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Connection {
+    /// Whether requests are being answered.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        *self == Self::Online
+    }
+}
+
+/// The connection and its next try.
+#[derive(Debug, Default)]
+pub struct Health {
+    connection: Connection,
+    failures: u32,
+    next_try: Option<Instant>,
+}
+
+impl Health {
+    /// The state of the connection.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        self.connection.clone()
+    }
+
+    /// How long requests are not welcome yet.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        self.next_try.map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// A request was answered; whether that is a change.
+    pub(super) fn succeeded(&mut self) -> bool {
+        let changed = !self.connection.is_online();
+        *self = Self::default();
+        changed
+    }
+
+    /// A request failed. Errors that concern one request only say nothing about the connection. Returns whether the
+    /// state changed.
+    pub(super) fn failed(&mut self, error: &Error) -> bool {
+        let now = Instant::now();
+        let (connection, next_try) = match error {
+            Error::Throttled { until } => (Connection::Throttled { until: *until }, *until),
+            Error::SignInNeeded { reason } => (
+                Connection::SignInNeeded {
+                    reason: reason.clone(),
+                },
+                now + SIGN_IN,
+            ),
+            error if error.is_transient() => (
+                Connection::Offline {
+                    reason: super::chain(error),
+                },
+                now + self.backoff(),
+            ),
+            _ => return false,
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.next_try = Some(next_try);
+        let before = std::mem::replace(&mut self.connection, connection);
+        std::mem::discriminant(&before) != std::mem::discriminant(&self.connection)
+    }
+
+    /// Somebody asks for a try at once.
+    pub(super) fn resume(&mut self) {
+        if !matches!(self.connection, Connection::Throttled { .. }) {
+            self.next_try = None;
+        }
+    }
+
+    /// Exponential, with jitter over its upper half so that many mounts do not return at one instant.
+    fn backoff(&self) -> Duration {
+        let full = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
+        full.mul_f64(rand::random_range(0.5..=1.0))
+    }
+}

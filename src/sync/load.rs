@@ -1,0 +1,273 @@
+//! Full loads: a folder's first, and the one after its sync state was lost.
+//!
+//! The delta query's pages must be asked for one after the other and show no residue; lists with `$expand` can be read
+//! beside them (graph-facts 3.1, 3.2). A list may cut a residue, so what does not check out is read singly. Names are given
+//! when all contacts are there, the oldest first, so that every machine gives the same (behaviour 1.4).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::task::{JoinSet, yield_now};
+
+use super::{Engine, Failure, server_contact};
+use crate::graph::{Client, DeltaFrom, DeltaItem, DeltaNext, Error, Version};
+use crate::model::{ContactId, DeltaLink, FolderId, ResidueText};
+use crate::store::{self, FolderRow, FolderRowId};
+use crate::vcard::Residue;
+
+/// Rows asked for in one list page.
+const LIST_PAGE: usize = 200;
+/// Lists read at a time, beside the delta query: the service takes four requests (graph-facts 9.2).
+const LISTS: usize = 3;
+/// Contacts read singly, or given names, in one go.
+const CHUNK: usize = 500;
+
+impl Engine {
+    /// Loads folders, several at a time; the client keeps to four requests.
+    pub(super) async fn load_all(self: &Arc<Self>, folders: Vec<FolderRow>) -> Result<(), Failure> {
+        let mut loads = JoinSet::new();
+        for folder in folders {
+            let engine = Arc::clone(self);
+            loads.spawn(async move { engine.load(&folder).await });
+        }
+        for done in loads.join_all().await {
+            match done {
+                // The next round's folder tree tells what became of it.
+                Err(Failure::Graph(Error::FolderGone | Error::NotFound)) => {}
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a folder from the start, or goes on with an unfinished load.
+    pub(super) async fn load(&self, folder: &FolderRow) -> Result<(), Failure> {
+        let Some(graph) = &folder.graph else {
+            return Ok(());
+        };
+        let lists = Lists::start(&self.client, graph);
+        let link = match self.load_pages(folder, graph).await {
+            Err(Failure::Graph(Error::SyncStateLost)) if folder.resume.is_some() => {
+                self.load_pages(
+                    &FolderRow {
+                        resume: None,
+                        ..folder.clone()
+                    },
+                    graph,
+                )
+                .await?
+            }
+            done => done?,
+        };
+        self.take_residues(folder.id, lists.finish().await).await?;
+        self.read_missing(folder.id).await?;
+        self.show_all(folder)?;
+        self.store.write::<_, store::Error>(|tx| {
+            tx.foreign(|tx| {
+                for id in tx.unseen(folder.id)? {
+                    tx.vanish(folder.id, &id)?;
+                }
+                tx.set_delta(folder.id, &link)
+            })
+        })?;
+        Ok(())
+    }
+
+    /// Reads all pages; returns where the next delta query starts.
+    async fn load_pages(&self, folder: &FolderRow, graph: &FolderId) -> Result<DeltaLink, Failure> {
+        let mut from = match &folder.resume {
+            Some(link) => DeltaFrom::Link(link.clone()),
+            None => {
+                self.store
+                    .write::<_, store::Error>(|tx| tx.begin_load(folder.id))?;
+                DeltaFrom::Start(graph.clone())
+            }
+        };
+        let mut count = 0;
+        let mut page = self.client.delta_page(&from).await?;
+        loop {
+            let items = std::mem::take(&mut page.items);
+            count += items.len();
+            let link = match page.next {
+                DeltaNext::Done(link) => {
+                    self.take_page(folder, &items, None).await?;
+                    (self.settings.progress)(&folder.name, count);
+                    return Ok(link);
+                }
+                DeltaNext::More(link) => link,
+            };
+            // The next page is under way while this one is stored.
+            from = DeltaFrom::Link(link.clone());
+            let client = self.client.clone();
+            let next = AbortOnDrop(tokio::spawn(async move { client.delta_page(&from).await }));
+            yield_now().await;
+            self.take_page(folder, &items, Some(&link)).await?;
+            (self.settings.progress)(&folder.name, count);
+            page = next.join().await?;
+        }
+    }
+
+    /// Stores one page and where to go on after it.
+    async fn take_page(
+        &self,
+        folder: &FolderRow,
+        items: &[DeltaItem],
+        resume: Option<&DeltaLink>,
+    ) -> Result<(), Failure> {
+        if folder.loaded {
+            self.take_items(folder.id, items).await?;
+        }
+        self.store.write::<_, store::Error>(|tx| {
+            for item in items.iter().filter(|_| !folder.loaded) {
+                match item {
+                    DeltaItem::Changed(contact) => tx.apply(folder.id, &server_contact(contact))?,
+                    DeltaItem::Removed(id) => tx.vanish(folder.id, id)?,
+                }
+                if let DeltaItem::Changed(contact) = item
+                    && contact.notes_cut
+                {
+                    tx.mark_cut(&contact.id)?;
+                }
+            }
+            resume.map_or(Ok(()), |link| tx.set_resume(folder.id, link))
+        })?;
+        Ok(())
+    }
+
+    /// Takes the residues that lists showed whole and of the version at hand.
+    async fn take_residues(
+        &self,
+        folder: FolderRowId,
+        versions: Vec<Version>,
+    ) -> Result<(), Failure> {
+        let whole: HashMap<_, _> = versions.into_iter().filter_map(whole_residue).collect();
+        self.store.write::<_, store::Error>(|tx| {
+            for id in tx.without_residue(folder)? {
+                if let Some((key, residue)) = whole.get(&id) {
+                    tx.set_residue(&id, key, residue)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Reads singly what neither delta nor a list showed whole.
+    async fn read_missing(&self, folder: FolderRowId) -> Result<(), Failure> {
+        let missing = self
+            .store
+            .write::<_, store::Error>(|tx| tx.without_residue(folder))?;
+        for ids in missing.chunks(CHUNK) {
+            let mut gone = Vec::new();
+            let snapshots = self.read_contacts(ids, &mut gone).await?;
+            self.store.write::<_, store::Error>(|tx| {
+                tx.foreign(|tx| {
+                    for snapshot in &snapshots {
+                        let mut contact = server_contact(snapshot);
+                        contact.residue.get_or_insert_with(|| ResidueText::new(""));
+                        tx.apply(folder, &contact)?;
+                    }
+                    gone.iter().try_for_each(|id| tx.vanish(folder, id))
+                })
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Gives every contact its file, in pieces so that local saves get their turn.
+    fn show_all(&self, folder: &FolderRow) -> Result<(), Failure> {
+        loop {
+            let shown = self.store.write::<_, store::Error>(|tx| {
+                let ids = tx.unshown(folder.id, CHUNK)?;
+                tx.foreign(|tx| ids.iter().try_for_each(|id| tx.show(*id)))?;
+                Ok(ids.len())
+            })?;
+            if shown < CHUNK {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A residue that a list showed, if it checks out.
+fn whole_residue(version: Version) -> Option<(ContactId, (crate::model::ChangeKey, ResidueText))> {
+    let text = ResidueText::new(version.residue.0.unwrap_or_default());
+    Residue::decode(&text).ok()?;
+    Some((version.id, (version.change_key, text)))
+}
+
+/// List pages being read beside the delta query.
+struct Lists {
+    readers: JoinSet<Vec<Version>>,
+}
+
+impl Lists {
+    fn start(client: &Client, folder: &FolderId) -> Self {
+        let next = Arc::new(AtomicUsize::new(0));
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut readers = JoinSet::new();
+        for _ in 0..LISTS {
+            readers.spawn(read_lists(
+                client.clone(),
+                folder.clone(),
+                Arc::clone(&next),
+                Arc::clone(&ended),
+            ));
+        }
+        Self { readers }
+    }
+
+    async fn finish(self) -> Vec<Version> {
+        self.readers
+            .join_all()
+            .await
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+/// Reads one page after the other until the list ends. A failure ends it too: what is missing is read singly.
+async fn read_lists(
+    client: Client,
+    folder: FolderId,
+    next: Arc<AtomicUsize>,
+    ended: Arc<AtomicBool>,
+) -> Vec<Version> {
+    let mut versions = Vec::new();
+    while !ended.load(Ordering::Relaxed) {
+        let skip = next.fetch_add(1, Ordering::Relaxed) * LIST_PAGE;
+        match client.list_page(&folder, skip, LIST_PAGE).await {
+            Ok(page) => {
+                ended.fetch_or(page.len() < LIST_PAGE, Ordering::Relaxed);
+                versions.extend(page);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a list could not be read");
+                ended.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    versions
+}
+
+/// A request under way that is given up when nobody waits for it any more.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> AbortOnDrop<Result<T, Error>> {
+    async fn join(mut self) -> Result<T, Error> {
+        match (&mut self.0).await {
+            Ok(done) => done,
+            Err(error) => Err(Error::Offline {
+                source: error.into(),
+            }),
+        }
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,97 @@
+//! What to do with a save, decided from what is known. Pure: no clock, no I/O.
+
+use crate::graph::{Error, Write};
+use crate::model::{ChangeKey, ContactId};
+use crate::vcard::Card;
+
+/// What became of the contact a save was made from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The contact is as it was: send the change.
+    Send,
+    /// It changed elsewhere, and says something else: the two clash.
+    Clash,
+    /// It says already what we want: there is nothing to send.
+    Done,
+}
+
+/// Compares a save with the contact as it is now. A new version that says what the old one did is no clash: a photo or
+/// a flag changed.
+pub(super) fn compare(base: Option<&Card>, ours: &Card, theirs: &Card) -> Next {
+    if theirs == ours {
+        Next::Done
+    } else if base == Some(theirs) {
+        Next::Send
+    } else {
+        Next::Clash
+    }
+}
+
+/// The change that turns `base` into `ours`, for the version `key`; `None` when there is nothing to change.
+pub(super) fn update(id: &ContactId, key: &ChangeKey, base: &Card, ours: &Card) -> Option<Write> {
+    let patch = base.contact.patch_to(&ours.contact);
+    let residue = (base.residue != ours.residue).then(|| ours.residue.encode());
+    if patch.is_empty() && residue.is_none() {
+        return None;
+    }
+    Some(Write::Update {
+        id: id.clone(),
+        change_key: key.clone(),
+        patch,
+        target: ours.contact.clone(),
+        residue,
+    })
+}
+
+/// What an error means for one save.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Try again later.
+    Retry {
+        /// The request may have been carried out.
+        unsure: bool,
+    },
+    /// The contact changed meanwhile.
+    Changed,
+    /// The contact is not there any more.
+    Gone,
+    /// It will never be taken, for this reason.
+    Refused(String),
+}
+
+/// Attempts after which a contact that makes the service fail again and again is given up: nulls and wrong ids look
+/// like trouble of the service (graph-facts 9.4).
+const LAST_ATTEMPT: u32 = 8;
+
+/// What to do with a save after an error.
+pub(super) fn judge(error: &Error, attempts: u32) -> Verdict {
+    match error {
+        Error::Changed => Verdict::Changed,
+        Error::NotFound => Verdict::Gone,
+        Error::Refused { code, message } => {
+            Verdict::Refused(format!("the server refused it: {message} ({code})"))
+        }
+        Error::Service { status: 500, code } if attempts >= LAST_ATTEMPT => Verdict::Refused(
+            format!("the server failed on it {attempts} times (status 500 {code})"),
+        ),
+        Error::Denied { .. }
+        | Error::QuotaExceeded
+        | Error::TooLarge { .. }
+        | Error::FolderGone
+        | Error::FolderExists => Verdict::Refused(format!("the server refused it: {error}")),
+        // Nothing is wrong with the save itself.
+        Error::Offline { .. }
+        | Error::Throttled { .. }
+        | Error::SignInNeeded { .. }
+        | Error::SyncStateLost
+        | Error::Service { .. }
+        | Error::NoMailbox { .. }
+        | Error::ForeignOrigin { .. }
+        | Error::Redirected { .. }
+        | Error::Malformed { .. }
+        | Error::ReplyLost { .. }
+        | Error::Config { .. } => Verdict::Retry {
+            unsure: error.may_have_happened(),
+        },
+    }
+}

@@ -1,0 +1,396 @@
+//! Sends the outbox: in order per contact, many contacts in one `$batch`.
+//!
+//! Before a change or a deletion the contact's version is compared with the one the edit started from, because the
+//! service may not do it (graph-facts 4.2). A create whose reply was lost is looked for before it is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::plan::{self, Next, Verdict};
+use super::{Engine, Failure, server_contact};
+use crate::graph::{Error, Snapshot, Write};
+use crate::model::{ChangeKey, ContactId, Stamp};
+use crate::store::{self, ContactRow, Job, Op, Problem};
+use crate::vcard::{Card, Residue};
+
+/// Members of one `$batch` (graph-facts 9.1).
+const BATCH: usize = 20;
+/// Batches under way: one is checked while another is written.
+const CHUNKS: usize = 2;
+const CLASH: &str = "changed elsewhere since you opened it; the card there stands, yours is kept in the .rejected file";
+
+/// A row with the contact it is about.
+struct Work {
+    job: Job,
+    contact: ContactRow,
+}
+
+impl Engine {
+    /// Sends whatever is due; never returns.
+    pub(super) async fn push_loop(self: &Arc<Self>) {
+        let mut chunks: JoinSet<Result<usize, Failure>> = JoinSet::new();
+        loop {
+            self.wait_welcome().await;
+            if let Err(error) = self.start_chunks(&mut chunks) {
+                tracing::error!(%error, "the outbox cannot be read");
+            }
+            tokio::select! {
+                Some(done) = chunks.join_next() => if let Ok(Err(error)) = done {
+                    tracing::warn!(error = %super::chain(&error), "sending failed");
+                },
+                () = self.outbox.notified() => {}
+                () = self.until_due(), if chunks.is_empty() => {}
+            }
+        }
+    }
+
+    /// Starts full batches at once, and a part of one only while nothing else is under way: what comes meanwhile joins it.
+    fn start_chunks(
+        self: &Arc<Self>,
+        chunks: &mut JoinSet<Result<usize, Failure>>,
+    ) -> Result<(), store::Error> {
+        while chunks.len() < CHUNKS {
+            let ready = self.store.count_ready(BATCH)?;
+            if ready == 0 || (ready < BATCH && !chunks.is_empty()) {
+                return Ok(());
+            }
+            let jobs = self
+                .store
+                .write::<_, store::Error>(|tx| tx.take_ready(BATCH))?;
+            let engine = Arc::clone(self);
+            chunks.spawn(async move { engine.push(jobs).await });
+        }
+        Ok(())
+    }
+
+    /// Sends one batch of what is due; how many rows that were.
+    pub(super) async fn push_some(&self) -> Result<usize, Failure> {
+        let jobs = self
+            .store
+            .write::<_, store::Error>(|tx| tx.take_ready(BATCH))?;
+        self.push(jobs).await
+    }
+
+    async fn until_due(&self) {
+        match self.store.next_due() {
+            Ok(Some(due)) => {
+                let wait = due.remaining(Stamp::now());
+                // Rows that are due but wait for others are woken by those; a look now and then costs nothing.
+                tokio::time::sleep(if wait.is_zero() {
+                    Duration::from_secs(1)
+                } else {
+                    wait
+                })
+                .await;
+            }
+            _ => std::future::pending().await,
+        }
+    }
+
+    async fn push(&self, jobs: Vec<Job>) -> Result<usize, Failure> {
+        let count = jobs.len();
+        let mut batch = Vec::new();
+        for job in jobs {
+            match (job.op, self.contact_of(&job)?) {
+                (Op::MakeFolder | Op::RemoveFolder | Op::RenameFolder, _) => {
+                    self.push_folder(&job).await?
+                }
+                (Op::Move, Some(contact)) => self.push_move(&job, &contact).await?,
+                (_, Some(contact)) => batch.push(Work { job, contact }),
+                (_, None) => self
+                    .store
+                    .write::<_, store::Error>(|tx| tx.finish(job.seq))?,
+            }
+        }
+        if !batch.is_empty() {
+            self.push_batch(batch).await?;
+        }
+        Ok(count)
+    }
+
+    fn contact_of(&self, job: &Job) -> Result<Option<ContactRow>, store::Error> {
+        job.contact.map_or(Ok(None), |id| self.store.contact(id))
+    }
+
+    async fn push_batch(&self, batch: Vec<Work>) -> Result<(), Failure> {
+        let mut requests = Vec::new();
+        let keys = self.current_keys(&batch).await;
+        let keys = self.or_retry(&batch, keys)?;
+        let Some(keys) = keys else { return Ok(()) };
+        for (work, key) in batch.into_iter().zip(keys) {
+            if let Some(write) = self.prepare(&work, key).await? {
+                requests.push((work, write));
+            }
+        }
+        if requests.is_empty() {
+            return Ok(());
+        }
+        if requests.iter().any(|(work, _)| work.job.op == Op::Create) {
+            // A create must be known to have been tried even after a power cut.
+            self.store.sync_durable()?;
+        }
+        let (batch, writes): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
+        let written = self.client.write(&writes).await;
+        let Some(written) = self.or_retry(&batch, written)? else {
+            return Ok(());
+        };
+        for (work, done) in batch.iter().zip(written) {
+            self.take_reply(work, done).await?;
+        }
+        Ok(())
+    }
+
+    /// The versions of the contacts that are to be changed or deleted; `None` in the place of creates.
+    async fn current_keys(
+        &self,
+        batch: &[Work],
+    ) -> Result<Vec<Option<Result<ChangeKey, Error>>>, Error> {
+        let ids: Vec<ContactId> = batch
+            .iter()
+            .filter_map(|work| work.contact.graph.clone())
+            .collect();
+        let mut keys = if ids.is_empty() {
+            Vec::new()
+        } else {
+            self.client.change_keys(&ids).await?
+        }
+        .into_iter();
+        Ok(batch
+            .iter()
+            .map(|work| work.contact.graph.as_ref().and_then(|_| keys.next()))
+            .collect())
+    }
+
+    /// Gives all rows back when a request failed as a whole.
+    fn or_retry<T>(&self, batch: &[Work], done: Result<T, Error>) -> Result<Option<T>, Failure> {
+        match done {
+            Ok(done) => {
+                self.note_success();
+                Ok(Some(done))
+            }
+            Err(error) => {
+                for work in batch {
+                    self.fail(work, &error)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// What to send for a row now; `None` when it has come to its end without.
+    async fn prepare(
+        &self,
+        work: &Work,
+        key: Option<Result<ChangeKey, Error>>,
+    ) -> Result<Option<Write>, Failure> {
+        let key = match key {
+            None => return self.prepare_create(work).await,
+            Some(Ok(key)) => key,
+            Some(Err(error)) => {
+                self.conclude(work, &error).await?;
+                return Ok(None);
+            }
+        };
+        let unchanged = work.job.base_key.as_ref() == Some(&key);
+        match (work.job.op, &work.contact.graph, unchanged) {
+            (_, None, _) => Ok(None),
+            (Op::Delete, Some(id), true) => Ok(Some(Write::Delete {
+                id: id.clone(),
+                change_key: Some(key),
+            })),
+            (_, Some(id), true) => self.prepare_update(work, id, &key),
+            (_, Some(_), false) => {
+                self.meet_change(work).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn prepare_update(
+        &self,
+        work: &Work,
+        id: &ContactId,
+        key: &ChangeKey,
+    ) -> Result<Option<Write>, Failure> {
+        let (Some(base), Some(mut ours)) = (work.job.base.clone(), work.job.ours.clone()) else {
+            self.store
+                .write::<_, store::Error>(|tx| tx.finish(work.job.seq))?;
+            return Ok(None);
+        };
+        ours.inherit_invented(&base);
+        let write = plan::update(id, key, &base, &ours);
+        if write.is_none() {
+            self.store
+                .write::<_, store::Error>(|tx| tx.finish(work.job.seq))?;
+        }
+        Ok(write)
+    }
+
+    async fn prepare_create(&self, work: &Work) -> Result<Option<Write>, Failure> {
+        let folder = self
+            .store
+            .folders()?
+            .into_iter()
+            .find(|folder| folder.id == work.contact.folder);
+        let (Some(folder), Some(ours), Some(client)) = (
+            folder.and_then(|folder| folder.graph),
+            &work.job.ours,
+            &work.job.client,
+        ) else {
+            self.store
+                .write::<_, store::Error>(|tx| tx.finish(work.job.seq))?;
+            return Ok(None);
+        };
+        if work.job.unsure {
+            match self.client.find_created(&folder, client).await {
+                Ok(Some(found)) => {
+                    self.store.write::<_, store::Error>(|tx| {
+                        tx.born(work.job.seq, &server_contact(&found))
+                    })?;
+                    return Ok(None);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.fail(work, &error)?;
+                    return Ok(None);
+                }
+            }
+        }
+        let (contact, residue) = ours.for_create();
+        Ok(Some(Write::Create {
+            folder,
+            contact,
+            residue,
+            client: client.clone(),
+            extra: Vec::new(),
+        }))
+    }
+
+    async fn take_reply(
+        &self,
+        work: &Work,
+        done: Result<Option<Snapshot>, Error>,
+    ) -> Result<(), Failure> {
+        match done {
+            Err(error) => self.conclude(work, &error).await,
+            Ok(_) if work.job.op == Op::Delete => Ok(self
+                .store
+                .write::<_, store::Error>(|tx| tx.buried(work.contact.id))?),
+            Ok(Some(snapshot)) => self.taken(work, &snapshot),
+            // The service said yes and did not show the result: look.
+            Ok(None) if work.job.op == Op::Create => self.fail(
+                work,
+                &Error::Malformed {
+                    what: "a created contact",
+                },
+            ),
+            Ok(None) => self.meet_change(work).await,
+        }
+    }
+
+    fn taken(&self, work: &Work, snapshot: &Snapshot) -> Result<(), Failure> {
+        let contact = server_contact(snapshot);
+        Ok(self
+            .store
+            .write::<_, store::Error>(|tx| match work.job.op {
+                Op::Create => tx.born(work.job.seq, &contact),
+                _ => tx.taken(work.job.seq, &contact),
+            })?)
+    }
+
+    /// The contact is not as it was when the edit began.
+    async fn meet_change(&self, work: &Work) -> Result<(), Failure> {
+        let Some(id) = &work.contact.graph else {
+            return Ok(());
+        };
+        let read = self
+            .client
+            .contacts(std::slice::from_ref(id))
+            .await
+            .and_then(|mut read| {
+                read.pop()
+                    .unwrap_or(Err(Error::Malformed { what: "a contact" }))
+            });
+        let snapshot = match read {
+            Ok(snapshot) => snapshot,
+            Err(Error::NotFound) => return self.meet_absence(work),
+            Err(error) => return self.fail(work, &error),
+        };
+        let theirs = server_contact(&snapshot);
+        if work.job.op == Op::Delete {
+            // Deleted here, edited there: the edit wins (behaviour 6.4).
+            return Ok(self.store.write::<_, store::Error>(|tx| {
+                tx.apply(work.contact.folder, &theirs)?;
+                tx.revive(work.contact.id)
+            })?);
+        }
+        let card = card_of(&snapshot);
+        let next = work.job.ours.as_ref().map_or(Next::Done, |ours| {
+            plan::compare(work.job.base.as_ref(), ours, &card)
+        });
+        Ok(self.store.write::<_, store::Error>(|tx| match next {
+            Next::Done => tx.taken(work.job.seq, &theirs),
+            Next::Send => tx.rebase(work.job.seq, &theirs),
+            Next::Clash => {
+                tx.set_theirs(work.job.seq, &card)?;
+                tx.apply(work.contact.folder, &theirs)?;
+                tx.not_taken(work.job.seq, &Problem::Conflict(CLASH.to_owned()))
+            }
+        })?)
+    }
+
+    /// The contact was deleted elsewhere. An edit wins over that: it is made again (behaviour 6.4).
+    fn meet_absence(&self, work: &Work) -> Result<(), Failure> {
+        Ok(self
+            .store
+            .write::<_, store::Error>(|tx| match work.job.op {
+                Op::Delete => tx.buried(work.contact.id),
+                _ => tx.make_again(&work.contact, work.job.ours.clone()),
+            })?)
+    }
+
+    /// Deals with an error that one row met.
+    async fn conclude(&self, work: &Work, error: &Error) -> Result<(), Failure> {
+        match plan::judge(error, work.job.attempts) {
+            Verdict::Retry { .. } => self.fail(work, error),
+            Verdict::Changed => self.meet_change(work).await,
+            Verdict::Gone => self.meet_absence(work),
+            Verdict::Refused(sentence) => {
+                tracing::warn!(op = work.job.op.word(), "the service refused a change");
+                let problem = Problem::Rejected(sentence);
+                Ok(self
+                    .store
+                    .write::<_, store::Error>(|tx| match work.job.op {
+                        Op::Delete => tx.revive(work.contact.id),
+                        _ => tx.not_taken(work.job.seq, &problem),
+                    })?)
+            }
+        }
+    }
+
+    /// Gives a row back to be tried again, and notes what the error says about the connection.
+    fn fail(&self, work: &Work, error: &Error) -> Result<(), Failure> {
+        self.give_back(&work.job, error)
+    }
+
+    pub(super) fn give_back(&self, job: &Job, error: &Error) -> Result<(), Failure> {
+        self.note_failure(error);
+        let pause = self.health().pause().max(Duration::from_millis(100));
+        let text = super::chain(error);
+        Ok(self.store.write::<_, store::Error>(|tx| {
+            tx.retry(job.seq, pause, &text, error.may_have_happened())
+        })?)
+    }
+}
+
+/// The card of a contact that was read whole.
+pub(super) fn card_of(snapshot: &Snapshot) -> Card {
+    let residue = snapshot
+        .residue
+        .as_ref()
+        .and_then(|text| Residue::decode(text).ok())
+        .unwrap_or_default();
+    Card::from_server(snapshot.contact.clone(), residue)
+}
