@@ -8,6 +8,8 @@
     reason = "a helper of a test fails it so"
 )]
 
+#[path = "graph_wire/description.rs"]
+mod description;
 #[path = "graph_wire/retry.rs"]
 mod retry;
 #[path = "graph_wire/server.rs"]

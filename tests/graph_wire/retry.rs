@@ -76,6 +76,26 @@ async fn retry_after_holds_back_every_request() {
     assert!(client.throttled_until().is_none());
 }
 
+/// Whoever waits for room must not go out into a pause that began meanwhile.
+#[tokio::test]
+async fn a_pause_stops_those_in_the_queue_too() {
+    let server = Server::start(|_, _| {
+        let answer = failure(429, "ApplicationThrottled").with("Retry-After", "600");
+        Answer::Slow(Duration::from_millis(20), Box::new(answer))
+    })
+    .await;
+    let client = client(&server);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let client = client.clone();
+        tasks.spawn(async move { client.change_keys(&ids(&["c1"])).await });
+    }
+    for result in tasks.join_all().await {
+        assert!(matches!(result, Err(Error::Throttled { .. })), "{result:?}");
+    }
+    assert_eq!(server.requests().len(), 4);
+}
+
 #[tokio::test]
 async fn a_long_pause_is_handed_to_the_caller() {
     let server =
