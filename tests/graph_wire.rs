@@ -178,7 +178,7 @@ async fn a_refused_batch_makes_nothing_disappear() {
     }
 }
 
-/// Behaviour 8.1: the bearer token goes to the configured Graph origin only.
+/// Behaviour 8.1, with the token as the stake: nobody else ever sees a request.
 #[tokio::test]
 async fn links_to_another_origin_are_not_followed() {
     let elsewhere = Server::start(|_, _| ok(&json!({ "value": [] }))).await;
@@ -204,7 +204,7 @@ async fn links_to_another_origin_are_not_followed() {
     assert!(elsewhere.requests().is_empty());
 }
 
-/// Behaviour 8.1: never along a redirect.
+/// Behaviour 8.1, the other way out.
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let elsewhere = Server::start(|_, _| ok(&json!({}))).await;

@@ -117,7 +117,7 @@ async fn a_long_pause_is_handed_to_the_caller() {
     );
 }
 
-/// Trap 21: 429 may lack Retry-After. Trap 22: 503 wants a new connection, and its body may be anything.
+/// Traps 21 and 22: no Retry-After, an empty body, and a fresh connection after a 503.
 #[tokio::test]
 async fn trouble_without_retry_after_is_retried_with_backoff() {
     let server = Server::start(|number, _| match number {
@@ -340,7 +340,7 @@ async fn members_without_an_answer_are_asked_again() {
     assert_eq!(keys, ["ka", "kb"]);
 }
 
-/// Behaviour 7.2: at most 4 requests under way per mailbox, batch members included.
+/// Behaviour 7.2, counted by the server.
 #[tokio::test]
 async fn never_more_than_four_at_a_time() {
     let server = Server::start(|_, request| {
