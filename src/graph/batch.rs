@@ -28,14 +28,10 @@ pub(super) fn split(whole: Outcome, members: usize) -> Vec<Outcome> {
         Outcome::Replied(reply) => reply,
         Outcome::NotSent(lost) => return repeat(members, || Outcome::NotSent(lost.clone())),
         Outcome::NoReply(lost) => return repeat(members, || Outcome::NoReply(lost.clone())),
-        Outcome::TooLong => {
-            return repeat(members, || {
-                Outcome::NoReply(Lost("the batch reply is too long".into()))
-            });
-        }
+        Outcome::TooLong => return repeat(members, || Outcome::TooLong),
     };
     if !reply.is_success() {
-        return repeat(members, || Outcome::Replied(reply.clone()));
+        return repeat(members, || refused(&reply));
     }
     let mut outcomes = repeat(members, || {
         Outcome::NoReply(Lost("the batch reply has no answer to this member".into()))
@@ -49,6 +45,16 @@ pub(super) fn split(whole: Outcome, members: usize) -> Vec<Outcome> {
         }
     }
     outcomes
+}
+
+/// What a refusal of the whole says about a member: never that an item is gone, changed or wrong, for none was looked at.
+fn refused(whole: &Reply) -> Outcome {
+    match whole.status {
+        300..=399 | 401 | 403 | 408 | 413 | 429 | 500.. => Outcome::Replied(whole.clone()),
+        status => Outcome::NoReply(Lost(
+            format!("the batch was refused with status {status}").into(),
+        )),
+    }
 }
 
 fn repeat(members: usize, outcome: impl Fn() -> Outcome) -> Vec<Outcome> {

@@ -31,8 +31,16 @@ impl Client {
         links: &[DeltaLink],
     ) -> Result<Vec<Result<DeltaPage, Error>>, Error> {
         let calls = links.iter().map(|link| self.follow(link)).collect();
-        self.run_each(calls, |_, reply| wire::delta_page(&reply.into_json()?))
-            .await
+        let mut pages = self
+            .run_each(calls, |_, reply| wire::delta_page(&reply.into_json()?))
+            .await?;
+        for (link, page) in links.iter().zip(&mut pages) {
+            // Too large together may not be too large alone.
+            if matches!(page, Err(Error::TooLarge { .. })) && links.len() > 1 {
+                *page = self.delta_page(&DeltaFrom::Link(link.clone())).await;
+            }
+        }
+        Ok(pages)
     }
 
     /// Neither `$top` nor `$select` nor `$expand`: all were seen refused (traps 13 and 14).

@@ -76,6 +76,26 @@ async fn retry_after_holds_back_every_request() {
     assert!(client.throttled_until().is_none());
 }
 
+/// Whoever waits for room must not go out into a pause that began meanwhile.
+#[tokio::test]
+async fn a_pause_stops_those_in_the_queue_too() {
+    let server = Server::start(|_, _| {
+        let answer = failure(429, "ApplicationThrottled").with("Retry-After", "600");
+        Answer::Slow(Duration::from_millis(20), Box::new(answer))
+    })
+    .await;
+    let client = client(&server);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let client = client.clone();
+        tasks.spawn(async move { client.change_keys(&ids(&["c1"])).await });
+    }
+    for result in tasks.join_all().await {
+        assert!(matches!(result, Err(Error::Throttled { .. })), "{result:?}");
+    }
+    assert_eq!(server.requests().len(), 4);
+}
+
 #[tokio::test]
 async fn a_long_pause_is_handed_to_the_caller() {
     let server =
@@ -97,7 +117,7 @@ async fn a_long_pause_is_handed_to_the_caller() {
     );
 }
 
-/// Trap 21: 429 may lack Retry-After. Trap 22: 503 wants a new connection, and its body may be anything.
+/// Traps 21 and 22: no Retry-After, an empty body, and a fresh connection after a 503.
 #[tokio::test]
 async fn trouble_without_retry_after_is_retried_with_backoff() {
     let server = Server::start(|number, _| match number {
@@ -320,7 +340,7 @@ async fn members_without_an_answer_are_asked_again() {
     assert_eq!(keys, ["ka", "kb"]);
 }
 
-/// Behaviour 7.2: at most 4 requests under way per mailbox, batch members included.
+/// Behaviour 7.2, counted by the server.
 #[tokio::test]
 async fn never_more_than_four_at_a_time() {
     let server = Server::start(|_, request| {

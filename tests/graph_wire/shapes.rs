@@ -29,7 +29,7 @@ fn person() -> Value {
     })
 }
 
-/// Trap 17: the immutable id header counts only for the request that carries it.
+/// Trap 17, for every kind of call.
 #[tokio::test]
 async fn every_request_and_member_asks_for_immutable_ids() {
     let server = Server::start(|_, request| {
@@ -377,7 +377,7 @@ async fn folders_are_made_where_they_belong() {
     );
 }
 
-/// Trap 19: "no photo" and "no contact" share status and code.
+/// Trap 19: the same answer twice.
 #[tokio::test]
 async fn no_photo_and_no_contact_are_told_apart() {
     let server = Server::start(|_, request| {

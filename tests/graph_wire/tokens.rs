@@ -173,7 +173,7 @@ async fn a_short_lived_token_is_renewed_before_its_end() {
     assert_eq!(token(&source).await.unwrap(), "access-2");
 }
 
-/// Behaviour 7.5: a network error is never mistaken for an expired sign-in.
+/// Behaviour 7.5: what is no readable refusal is a login service out of reach.
 #[tokio::test]
 async fn only_a_refusal_is_a_refusal() {
     let verdict = json!({ "error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret.\r\nTrace ID: 1" });
