@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -186,6 +187,21 @@ fn a_mount_without_a_sign_in_exits_with_78_and_names_the_ways_out() {
         "{}",
         run.err
     );
+}
+
+#[test]
+fn mount_8_calls_the_helper_in_its_own_form() {
+    let home = Home::new();
+    let mut command = home.command(&["none", "mnt", "-s", "-o", "ro,nofail,x-systemd.automount"]);
+    let run = Run::of(command.arg0("/sbin/mount.contactfs").output().unwrap());
+    assert_eq!(
+        (run.code, run.err.lines().next()),
+        (78, Some("contactfs: no sign-in is configured"))
+    );
+    let mut command = home.command(&["none", "mnt", "-o", "red_only"]);
+    let run = Run::of(command.arg0("mount.contactfs").output().unwrap());
+    assert_eq!(run.code, 64);
+    assert!(run.err.contains("read-only"), "{}", run.err);
 }
 
 #[test]
