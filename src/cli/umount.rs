@@ -44,10 +44,7 @@ fn drain(mount: &LiveMount) -> Result<Exit, CliError> {
 }
 
 fn report(left: &[Item]) {
-    if left.is_empty() {
-        return;
-    }
-    output::note(&format!("{} changes wait for the next mount:", left.len()));
+    output::note_left(left.len());
     for item in left {
         output::note(&format!("  {}", item.path));
     }
