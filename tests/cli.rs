@@ -336,6 +336,7 @@ fn the_sandbox_prints_variables_that_a_shell_takes_and_ends_on_a_signal() {
     let mut child = home
         .command(&["sandbox", "--contacts", "3"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap())
