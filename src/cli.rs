@@ -90,3 +90,54 @@ fn report(error: &CliError) -> Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn mount(arguments: &[&str]) -> Box<args::MountArgs> {
+        let argv = ["contactfs", "mount"]
+            .iter()
+            .chain(arguments)
+            .map(OsString::from)
+            .collect();
+        match parse(argv).unwrap().cli.command {
+            Command::Mount(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn a_plain_option_wins_over_the_list_wherever_it_stands() {
+        assert_eq!(
+            mount(&["-o", "poll_interval=5s", "m"]).card.poll_interval,
+            Duration::from_secs(5)
+        );
+        let both = ["--poll-interval", "7s", "-o", "poll_interval=5s,ro", "m"];
+        assert_eq!(mount(&both).card.poll_interval, Duration::from_secs(7));
+        assert!(mount(&both).read_only);
+        let twice = ["-o", "poll_interval=5s", "-o", "poll_interval=6s", "m"];
+        assert_eq!(mount(&twice).card.poll_interval, Duration::from_secs(6));
+    }
+
+    #[test]
+    fn the_directory_comes_last_and_the_account_is_optional() {
+        let one = mount(&["m"]);
+        assert_eq!(
+            (one.account.as_deref(), one.dir.as_path()),
+            (None, std::path::Path::new("m"))
+        );
+        let two = mount(&["work", "m"]);
+        assert_eq!(
+            (two.account.as_deref(), two.dir.as_path()),
+            (Some("work"), std::path::Path::new("m"))
+        );
+    }
+}

@@ -2,71 +2,21 @@
 //!
 //! Each test has a home of its own and nothing of the environment of whoever runs the tests.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test helpers")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
-struct Home(tempfile::TempDir);
+#[path = "cli/home.rs"]
+mod home;
+#[path = "cli/live.rs"]
+mod live;
 
-impl Home {
-    fn new() -> Self {
-        let home = Self(tempfile::tempdir().unwrap());
-        fs::create_dir(home.dir()).unwrap();
-        home
-    }
-
-    /// An empty directory to mount at.
-    fn dir(&self) -> PathBuf {
-        self.0.path().join("mnt")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_contactfs"));
-        command
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.0.path())
-            .env("XDG_RUNTIME_DIR", self.0.path())
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        Run::of(self.command(arguments).output().unwrap())
-    }
-
-    fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
-        Run::of(
-            self.command(arguments)
-                .envs(variables.iter().copied())
-                .output()
-                .unwrap(),
-        )
-    }
-}
-
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Run {
-    fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
+use home::{Home, Run, skipped};
 
 /// A URL on this machine where nobody listens.
 fn closed_port() -> String {
@@ -189,6 +139,21 @@ fn a_mount_without_a_sign_in_exits_with_78_and_names_the_ways_out() {
 }
 
 #[test]
+fn mount_8_calls_the_helper_in_its_own_form() {
+    let home = Home::new();
+    let mut command = home.command(&["none", "mnt", "-s", "-o", "ro,nofail,x-systemd.automount"]);
+    let run = Run::of(command.arg0("/sbin/mount.contactfs").output().unwrap());
+    assert_eq!(
+        (run.code, run.err.lines().next()),
+        (78, Some("contactfs: no sign-in is configured"))
+    );
+    let mut command = home.command(&["none", "mnt", "-o", "red_only"]);
+    let run = Run::of(command.arg0("mount.contactfs").output().unwrap());
+    assert_eq!(run.code, 64);
+    assert!(run.err.contains("read-only"), "{}", run.err);
+}
+
+#[test]
 fn a_service_that_cannot_be_reached_exits_with_69_or_75() {
     let home = Home::new();
     let url = closed_port();
@@ -269,7 +234,7 @@ fn with_nothing_mounted_all_is_well() {
 #[test]
 fn a_runtime_directory_open_to_others_is_refused() {
     let home = Home::new();
-    let runtime = home.0.path().join("contactfs");
+    let runtime = home.root().join("contactfs");
     fs::create_dir(&runtime).unwrap();
     fs::set_permissions(&runtime, fs::Permissions::from_mode(0o777)).unwrap();
     let run = home.run(&["status"]);
@@ -332,22 +297,22 @@ fn the_unit_is_one_that_systemd_takes() {
     let run = home.run(&["unit"]);
     assert_eq!(run.code, 0);
     assert!(run.out.contains(env!("CARGO_BIN_EXE_contactfs")) && run.out.contains("Type=notify"));
-    let file = home.0.path().join("contactfs.service");
+    let file = home.root().join("contactfs.service");
     fs::write(&file, &run.out).unwrap();
     let mut verify = Command::new("systemd-analyze");
     let verified = verify
         .args(["verify", "--user", "--man=no"])
         .arg(&file)
-        .env("XDG_RUNTIME_DIR", home.0.path())
+        .env("XDG_RUNTIME_DIR", home.root())
         .output();
     match verified {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(!said.contains("contactfs.service"), "{said}");
         }
-        Err(error) => eprintln!(
-            "SKIPPED: systemd-analyze is not installed ({error}), the unit was not verified"
-        ),
+        Err(error) => skipped(&format!(
+            "systemd-analyze is not installed ({error}), the unit was not verified"
+        )),
     }
 }
 
@@ -371,6 +336,7 @@ fn the_sandbox_prints_variables_that_a_shell_takes_and_ends_on_a_signal() {
     let mut child = home
         .command(&["sandbox", "--contacts", "3"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap())

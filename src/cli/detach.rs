@@ -67,7 +67,7 @@ pub(super) fn start(argv: &[OsString]) -> Result<Exit, CliError> {
     Err(ended(child))
 }
 
-/// The child: leaves the terminal's session, mounts, and reports.
+/// The child: mounts and reports.
 pub(super) fn serve(
     mount: impl FnOnce(&dyn Progress) -> Result<(), CliError>,
 ) -> Result<Exit, CliError> {
@@ -140,7 +140,12 @@ impl Progress for Pipe {
         });
     }
 
+    /// Leaves the terminal's session only now: until here Ctrl-C ends parent and child.
     fn mounted(&self, dir: &Path) {
+        // Refused to a process group leader only, which a child is not.
+        if let Err(error) = rustix::process::setsid() {
+            tracing::warn!(%error, "cannot leave the terminal's session");
+        }
         send(&Event::Mounted {
             dir: dir.display().to_string(),
         });

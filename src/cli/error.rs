@@ -142,7 +142,13 @@ impl CliError {
         match self {
             Self::Failed { hints, .. } => hints.clone(),
             Self::Config(error) => config_hints(error),
-            Self::Run(error) => error.hint.iter().cloned().collect(),
+            Self::Run(error) => {
+                let cause = error
+                    .source
+                    .as_ref()
+                    .map(|source| format!("Cause: {source}"));
+                cause.into_iter().chain(error.hint.clone()).collect()
+            }
             Self::Call { mount, source } => call_hints(mount, source),
             Self::Parse(_) | Self::Log(_) | Self::Output(_) => Vec::new(),
         }

@@ -26,20 +26,26 @@ pub(super) enum State {
 
 /// Looks at a directory.
 pub(super) fn state(dir: &Path) -> State {
+    // Another user's mount cannot be looked at, not even by root; so this comes first.
+    if let Some(mount) = mounted(dir) {
+        return if is_dead(&mount) {
+            State::Dead
+        } else {
+            State::Mounted
+        };
+    }
     match fs::metadata(dir) {
-        Err(error) if is_disconnected(&error) => State::Dead,
+        Ok(found) if found.is_dir() => contents(dir),
         Err(error) if error.kind() == io::ErrorKind::NotFound => State::Missing,
-        Ok(found) if found.is_dir() && is_mounted(dir) => State::Mounted,
-        Ok(found) if found.is_dir() => {
-            match fs::read_dir(dir).map(|mut entries| entries.next().is_some()) {
-                Ok(true) => State::NotEmpty,
-                Ok(false) => State::Empty,
-                Err(_) => State::Unusable,
-            }
-        }
-        // Another user's mount cannot be looked at, not even by root.
-        Err(_) if is_mounted(dir) => State::Mounted,
         _ => State::Unusable,
+    }
+}
+
+fn contents(dir: &Path) -> State {
+    match fs::read_dir(dir).map(|mut entries| entries.next().is_some()) {
+        Ok(true) => State::NotEmpty,
+        Ok(false) => State::Empty,
+        Err(_) => State::Unusable,
     }
 }
 
@@ -88,14 +94,8 @@ pub(super) fn prepare(
 
 /// The canonical path also of a dead mount or another user's, which itself cannot be looked at.
 pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
-    let absolute = std::path::absolute(path)?;
-    match absolute.canonicalize() {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            match (absolute.parent(), absolute.file_name()) {
-                (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
-                _ => Err(error),
-            }
-        }
+    match path.canonicalize() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => beside(path).ok_or(error),
         found => found,
     }
 }
@@ -128,13 +128,27 @@ pub(super) fn detach(dir: &Path) -> Result<(), CliError> {
     }
 }
 
-/// Whether a contactfs mount is at this path, by the kernel's own list.
-pub(super) fn is_mounted(dir: &Path) -> bool {
-    let Ok(dir) = canonical(dir) else {
-        return false;
-    };
+/// The canonical path of the contactfs mount at a directory, if there is one, by the kernel's own list. The
+/// mount itself is asked last, because it may not answer.
+pub(super) fn mounted(dir: &Path) -> Option<PathBuf> {
     let list = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    is_listed(&String::from_utf8_lossy(&list), &dir)
+    let list = String::from_utf8_lossy(&list);
+    let is_ours = |dir: &PathBuf| is_listed(&list, dir);
+    beside(dir)
+        .filter(is_ours)
+        .or_else(|| canonical(dir).ok().filter(is_ours))
+}
+
+/// The canonical path without a look at the directory itself.
+fn beside(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    Some(
+        absolute
+            .parent()?
+            .canonicalize()
+            .ok()?
+            .join(absolute.file_name()?),
+    )
 }
 
 /// A line is `ID PARENT DEV ROOT MOUNTPOINT OPTIONS [TAGS] - TYPE SOURCE SUPER` (proc(5)).
@@ -167,8 +181,10 @@ fn unescape(text: &str) -> String {
         })
 }
 
-fn is_disconnected(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(Errno::NOTCONN.raw_os_error())
+/// The kernel answers so for a FUSE mount whose process is gone.
+fn is_dead(dir: &Path) -> bool {
+    let gone = Some(Errno::NOTCONN.raw_os_error());
+    fs::metadata(dir).is_err_and(|error| error.raw_os_error() == gone)
 }
 
 fn unusable(dir: &Path, error: &io::Error) -> CliError {
@@ -177,6 +193,8 @@ fn unusable(dir: &Path, error: &io::Error) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -212,5 +230,52 @@ mod tests {
         assert!(is_listed(list, Path::new("/plain")));
         assert!(!is_listed(list, Path::new("/other")));
         assert!(!is_listed(list, Path::new("/m")));
+    }
+
+    #[test]
+    fn a_dead_mount_is_told_from_others_and_cleared() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join("m");
+        fs::create_dir(&dir).unwrap();
+        if let Err(error) = mount_dead(&dir) {
+            // Past the capture of test output.
+            drop(writeln!(
+                io::stderr(),
+                "SKIPPED: only root can make a dead mount ({error})"
+            ));
+            return;
+        }
+        assert_eq!(state(&dir), State::Dead);
+        assert_eq!(
+            mounted(&dir),
+            Some(base.path().canonicalize().unwrap().join("m"))
+        );
+        assert_eq!(
+            prepare(&dir, false, false).unwrap(),
+            dir.canonicalize().unwrap()
+        );
+        assert_eq!(state(&dir), State::Empty);
+    }
+
+    /// A FUSE mount whose process closes the device at once.
+    fn mount_dead(dir: &Path) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        let device = fs::File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/fuse")?;
+        let data = format!(
+            "fd={},rootmode=40000,user_id=0,group_id=0",
+            device.as_raw_fd()
+        );
+        let data = std::ffi::CString::new(data)?;
+        let flags = rustix::mount::MountFlags::empty();
+        Ok(rustix::mount::mount(
+            "contactfs",
+            dir,
+            "fuse.contactfs",
+            flags,
+            Some(data.as_c_str()),
+        )?)
     }
 }

@@ -54,6 +54,15 @@ pub(super) fn parse_result(error: &clap::Error) -> Exit {
     Exit::Success
 }
 
+/// Tells the person how many changes were not sent before the end.
+pub(super) fn note_left(changes: usize) {
+    match changes {
+        0 => {}
+        1 => note("1 change waits for the next mount"),
+        more => note(&format!("{more} changes wait for the next mount")),
+    }
+}
+
 /// Whether a person watches standard error.
 pub(super) fn is_interactive() -> bool {
     io::stderr().is_terminal()

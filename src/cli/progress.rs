@@ -43,9 +43,7 @@ impl Progress for Terminal {
 
     fn unmounted(&self, pending: usize) {
         self.spinner.finish_and_clear();
-        if pending > 0 {
-            output::note(&format!("{pending} changes wait for the next mount"));
-        }
+        output::note_left(pending);
     }
 }
 

@@ -1,16 +1,17 @@
 //! `contactfs sandbox`, and the service behind `contactfs mount --sandbox`. The only user of [`crate::sandbox`].
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::SandboxArgs;
 use super::error::{CliError, Exit};
 use super::output;
-use crate::config::{Account, Environment, SANDBOX_ACCOUNT, private_dir, runtime_dir, state_base};
-use crate::daemon::registry;
+use crate::config::{Account, Environment, SANDBOX_ACCOUNT, private_dir, state_base};
 use crate::observe::log;
 use crate::sandbox::{Options, Sandbox};
 
@@ -33,50 +34,41 @@ pub(super) fn run(args: &SandboxArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// The sandbox account's state directory; refuses while a sandbox is mounted, whose mailbox would have two masters.
+/// The sandbox account's state directory.
 pub(super) fn state_dir(
     environment: &Environment,
     flag: Option<&Path>,
 ) -> Result<PathBuf, CliError> {
-    let state_dir = state_base(environment, flag)?.join(SANDBOX_ACCOUNT);
-    let runtime = runtime_dir(environment)?;
-    let mounts = registry::mounts(&runtime).unwrap_or_default();
-    match mounts
-        .iter()
-        .find(|mount| mount.account == SANDBOX_ACCOUNT && flag.is_none())
-    {
-        None => Ok(state_dir),
-        Some(mount) => {
-            let dir = mount.dir.display();
-            Err(CliError::failed(
-                Exit::TryLater,
-                format!("the sandbox is already mounted at {dir}"),
-            )
-            .hint(format!("Unmount it first: contactfs umount {dir}"))
-            .hint("Or keep a second one elsewhere with --state-dir DIR."))
-        }
-    }
+    Ok(state_base(environment, flag)?.join(SANDBOX_ACCOUNT))
 }
 
 /// The service of a sandbox mount; dropping it ends the service.
-pub(super) struct Service(Sandbox);
+pub(super) struct Service {
+    sandbox: Sandbox,
+    /// Held while the service runs: a second one would write over the same mailbox.
+    _lock: File,
+}
 
 impl Service {
     /// Starts the service with its data below the account's state directory.
     pub(super) fn start(state_dir: &Path, contacts: Option<usize>) -> Result<Self, CliError> {
         let data = state_dir.join("mailbox");
         private_dir(&data)?;
-        start(Options {
+        let lock = lock(state_dir)?;
+        let sandbox = start(Options {
             contacts,
             data: Some(data),
             ..Options::default()
+        })?;
+        Ok(Self {
+            sandbox,
+            _lock: lock,
         })
-        .map(Self)
     }
 
     /// The account that signs in to it as any application does.
     pub(super) fn account(&self, state_dir: PathBuf) -> Account {
-        let sandbox = &self.0;
+        let sandbox = &self.sandbox;
         Account {
             name: SANDBOX_ACCOUNT.to_owned(),
             graph_url: sandbox.graph_url(),
@@ -89,6 +81,28 @@ impl Service {
             state_dir,
         }
     }
+}
+
+fn lock(state_dir: &Path) -> Result<File, CliError> {
+    let path = state_dir.join("mailbox.lock");
+    let file = File::create(&path).map_err(|error| {
+        CliError::failed(
+            Exit::Service,
+            format!("cannot use {}: {error}", path.display()),
+        )
+    })?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        CliError::failed(
+            Exit::TryLater,
+            format!(
+                "a sandbox with its state in {} is mounted",
+                state_dir.display()
+            ),
+        )
+        .hint("See where with: contactfs status")
+        .hint("Keep a second one elsewhere with: --state-dir DIR")
+    })?;
+    Ok(file)
 }
 
 fn start(options: Options) -> Result<Sandbox, CliError> {
@@ -145,4 +159,20 @@ fn serve(sandbox: &Sandbox) -> Result<(), CliError> {
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_mailbox_has_one_service_at_a_time() {
+        let base = tempfile::tempdir().unwrap();
+        let state_dir = base.path().join("state");
+        let first = Service::start(&state_dir, None).unwrap();
+        let second = Service::start(&state_dir, None).map(drop);
+        assert_eq!(second.unwrap_err().exit(), Exit::TryLater);
+        drop(first);
+        assert!(Service::start(&state_dir, None).is_ok());
+    }
 }
