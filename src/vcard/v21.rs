@@ -39,16 +39,14 @@ pub(super) fn modern(mut line: Line, origin: Origin) -> Result<Line, CardErrorKi
     if origin.is_widened {
         narrow_head(&mut line)?;
     }
-    if is_quoted || origin.is_21 {
-        line.value = line.value.replace("\r\n", "\n");
-        let is_binary = transfer == "BASE64" || transfer == "B";
-        line.value = match (is_binary, origin.is_21) {
-            (true, _) => line.value.replace([' ', '\t', '\n'], ""),
-            (false, true) => modern_escapes(&line),
-            (false, false) => line.value.replace('\n', "\\n"),
-        };
-        modern_params(&mut line, is_binary);
-    }
+    let is_binary = transfer == "BASE64" || transfer == "B";
+    line.value = line.value.replace("\r\n", "\n");
+    line.value = match (is_binary, origin.is_21) {
+        (true, _) => line.value.replace([' ', '\t', '\n'], ""),
+        (false, true) => modern_escapes(&line),
+        (false, false) => line.value.replace('\n', "\\n"),
+    };
+    modern_params(&mut line, is_binary);
     line.value = decode::without_controls(&line.value).replace(['\r', '\n'], "");
     line.write_raw();
     Ok(line)
