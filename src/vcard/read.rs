@@ -72,10 +72,13 @@ fn scanned(bytes: &[u8]) -> Result<Scanned, CardError> {
 }
 
 fn check(scanned: &Scanned) -> Result<(), CardError> {
-    if let Some((number, version)) = &scanned.version {
-        if !matches!(version.trim(), "2.1" | "3.0" | "4.0") {
-            return Err(CardError::at(*number, CardErrorKind::Version));
-        }
+    let known = |version: &str| matches!(version.trim(), "2.1" | "3.0" | "4.0");
+    if let Some((number, _)) = scanned
+        .version
+        .as_ref()
+        .filter(|(_, version)| !known(version))
+    {
+        return Err(CardError::at(*number, CardErrorKind::Version).property("VERSION"));
     }
     let group = scanned.lines.iter().find(|(_, line)| is_group(line));
     if let Some((number, line)) = group {

@@ -74,7 +74,9 @@ fn outcome(path: &PathBuf) -> String {
 /// A 2.1 card comes back in another syntax, which the comparer does not speak; nor does it know any
 /// character set but UTF-8.
 fn is_21(bytes: &[u8]) -> bool {
-    String::from_utf8_lossy(bytes).contains("VERSION:2.1")
+    String::from_utf8_lossy(bytes)
+        .to_uppercase()
+        .contains("VERSION:2.1")
 }
 
 fn kind(kind: &CardErrorKind) -> &'static str {
