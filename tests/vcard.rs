@@ -1,6 +1,14 @@
 //! Cards against judges that are not the code under test: a strict vCard 4.0 reader, a comparer
 //! written here, and files real programs wrote.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests may panic, and say when they are skipped"
+)]
+
 #[path = "vcard/compare.rs"]
 mod compare;
 #[path = "vcard/corpus.rs"]
@@ -13,7 +21,6 @@ use contactfs::vcard::{self, Card, Eol, Residue, Style, Version};
 use jiff::civil::Date;
 use proptest::prelude::*;
 
-/// Lines that are allowed to come back in another spelling only, with no loss.
 fn fixtures() -> Vec<(String, Vec<u8>)> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cards");
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir)

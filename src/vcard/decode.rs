@@ -46,13 +46,18 @@ pub(super) fn narrowed(text: &str) -> Vec<u8> {
 /// Drops controls other than tab and line ends. A carriage return only belongs before a line feed.
 pub(super) fn without_controls(text: &str) -> Cow<'_, str> {
     let is_stray = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    let lone_returns = text.matches('\r').count() != text.matches("\r\n").count();
-    if !lone_returns && !text.contains(is_stray) {
+    let has_lone_return = || {
+        text.split('\r')
+            .skip(1)
+            .any(|after| !after.starts_with('\n'))
+    };
+    if !text.contains(is_stray) && !has_lone_return() {
         return Cow::Borrowed(text);
     }
     Cow::Owned(
-        text.replace("\r\n", "\n")
-            .replace(|c| is_stray(c) || c == '\r', ""),
+        text.chars()
+            .filter(|c| !is_stray(*c) && *c != '\r')
+            .collect(),
     )
 }
 

@@ -90,7 +90,7 @@ impl Draft {
         contact.set(Field::EmailAddresses, Value::Emails(self.emails));
         for (field, items) in self.lists {
             let items = if field == Field::Categories {
-                without_doubles(items)
+                without_doubles(&items)
             } else {
                 items
             };

@@ -66,7 +66,7 @@ fn content(line: &Line) -> Content {
             components(line).map(|part| vec![escape::unescape(part)]),
         )),
         "NICKNAME" => Content::Items(list(line)),
-        "CATEGORIES" => Content::Items(super::meaning::without_doubles(list(line))),
+        "CATEGORIES" => Content::Items(super::meaning::without_doubles(&list(line))),
         "BDAY" if dates::has_time(line) => Content::Text(line.value.clone()),
         "BDAY" => Content::Day(Meaning::of(line), dates::omits_year(line)),
         _ => Content::Text(line.text()),

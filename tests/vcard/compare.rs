@@ -50,7 +50,7 @@ fn line_facts(line: &str) -> Vec<String> {
             name = "RELATED".into();
         }
         "BDAY" => {
-            params.retain(|param| param != "VALUE=date" && !param.starts_with("X-APPLE-OMIT-YEAR"))
+            params.retain(|param| param != "VALUE=date" && !param.starts_with("X-APPLE-OMIT-YEAR"));
         }
         _ => {}
     }
