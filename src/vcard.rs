@@ -10,6 +10,7 @@ mod assign;
 mod card;
 mod compose;
 mod dates;
+mod decode;
 mod draft;
 mod error;
 mod escape;
@@ -24,6 +25,7 @@ mod scan;
 mod settle;
 mod shadow;
 mod slots;
+mod v21;
 
 pub use card::{Card, derived_uid};
 pub use error::{CardError, CardErrorKind};

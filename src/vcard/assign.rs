@@ -125,7 +125,12 @@ fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Placement<'a> {
                 !(was_left && shown.is_some_and(|shown| shown.stays_unmapped(meaning)))
             });
         match meaning {
-            Some(meaning) if draft.place(&meaning) => placed.push((meaning.slot(), numbered)),
+            Some(meaning) if draft.place(&meaning) => {
+                // Merged categories have no single line that could be their user's spelling.
+                if !(several_categories && matches!(meaning, Meaning::Categories(_))) {
+                    placed.push((meaning.slot(), numbered));
+                }
+            }
             _ => left.push((at, numbered)),
         }
     }

@@ -69,10 +69,10 @@ impl Draft {
             Meaning::Email(email) => self.emails.push(email.clone()),
             Meaning::Item(field, item) => self.lists.entry(*field).or_default().push(item.clone()),
             Meaning::Address(field, address) => {
-                drop(self.fields.insert(*field, Value::Address(address.clone())))
+                self.fields.insert(*field, Value::Address(address.clone()));
             }
             Meaning::Birthday(date) => {
-                drop(self.fields.insert(Field::Birthday, Value::Date(*date)))
+                self.fields.insert(Field::Birthday, Value::Date(*date));
             }
             Meaning::Categories(names) => {
                 self.lists
@@ -90,7 +90,7 @@ impl Draft {
         contact.set(Field::EmailAddresses, Value::Emails(self.emails));
         for (field, items) in self.lists {
             let items = if field == Field::Categories {
-                without_doubles(items)
+                without_doubles(&items)
             } else {
                 items
             };

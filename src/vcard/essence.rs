@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::line::Line;
-use super::meaning::{Meaning, components, decoded, list};
+use super::meaning::{EMAIL_NAME, Meaning, components, decoded, list};
 use super::{dates, escape};
 
 /// Whether the canonical line says all that the user's line says.
@@ -15,7 +15,7 @@ pub(super) fn is_covered(user: &Line, canonical: &Line) -> bool {
     user.raw == canonical.raw
         || (user.group.is_none()
             && user.name == canonical.name
-            && params(user) == params(canonical)
+            && params(user) == named_like(user, params(canonical))
             && content(user) == content(canonical))
 }
 
@@ -37,6 +37,15 @@ fn params(line: &Line) -> Params {
         .chain(others)
         .filter(|(name, value)| !is_spelling(line, name, value))
         .collect()
+}
+
+/// The canonical parameters without a name beside an e-mail address, when the user's line shows none:
+/// that name is the service's and was only carried along.
+fn named_like(user: &Line, mut canonical: Params) -> Params {
+    if user.param(EMAIL_NAME).next().is_none() {
+        canonical.retain(|(name, _)| name != EMAIL_NAME);
+    }
+    canonical
 }
 
 /// Parameters that are part of how we or others spell a value: the mark of the first of several
@@ -66,7 +75,7 @@ fn content(line: &Line) -> Content {
             components(line).map(|part| vec![escape::unescape(part)]),
         )),
         "NICKNAME" => Content::Items(list(line)),
-        "CATEGORIES" => Content::Items(super::meaning::without_doubles(list(line))),
+        "CATEGORIES" => Content::Items(super::meaning::without_doubles(&list(line))),
         "BDAY" if dates::has_time(line) => Content::Text(line.value.clone()),
         "BDAY" => Content::Day(Meaning::of(line), dates::omits_year(line)),
         _ => Content::Text(line.text()),

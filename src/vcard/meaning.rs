@@ -3,7 +3,7 @@
 //! Only lines the service has a field for mean something; every other line is residue. Aliases of
 //! other programs are understood here and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use jiff::civil::Date;
 
@@ -59,7 +59,7 @@ impl Meaning {
             "BDAY" => Self::Birthday(dates::day(line)?),
             "RELATED" => related(line)?,
             "X-MS-CHILD" | "X-CHILDREN" => Self::Item(Field::Children, line.text()),
-            "CATEGORIES" => Self::Categories(without_doubles(list(line))),
+            "CATEGORIES" => Self::Categories(without_doubles(&list(line))),
             name => match text_field(name) {
                 Some(field) => Self::Text(field, line.text()),
                 None => Self::Item(Field::ImAddresses, im_address(line)?),
@@ -280,11 +280,17 @@ pub(super) fn list(line: &Line) -> Vec<String> {
 }
 
 /// Each name once, in the order of first mention.
-pub(super) fn without_doubles(names: Vec<String>) -> Vec<String> {
-    let mut seen = BTreeSet::new();
+pub(super) fn without_doubles(names: &[String]) -> Vec<String> {
+    let mut seen = HashSet::with_capacity(names.len());
+    let is_new: Vec<bool> = names
+        .iter()
+        .map(|name| seen.insert(name.as_str()))
+        .collect();
     names
-        .into_iter()
-        .filter(|name| seen.insert(name.clone()))
+        .iter()
+        .zip(is_new)
+        .filter(|(_, is_new)| *is_new)
+        .map(|(name, _)| name.clone())
         .collect()
 }
 

@@ -1,11 +1,11 @@
 //! Files to cards: check, assign each line to a slot or to the residue, note what only the user's
 //! spelling says.
 
-use std::borrow::Cow;
-
 use super::assign::{Shown, assign};
+use super::decode::{self, Text};
 use super::line::Line;
 use super::scan::{self, Scanned};
+use super::v21::{self, Origin};
 use super::{Card, CardError, CardErrorKind, Style};
 use crate::model::ContactId;
 
@@ -27,7 +27,7 @@ pub fn read(
     style: Style,
 ) -> Result<Card, CardError> {
     scan::guard(bytes)?;
-    let scanned = scan::scan(&text(bytes)?)?;
+    let scanned = scanned(bytes)?;
     check(&scanned)?;
     let shown = shown.map(|(card, id)| Shown { card, id });
     assign(scanned.lines, shown, style.version)
@@ -51,35 +51,34 @@ pub fn is_complete(bytes: &[u8]) -> bool {
             .is_some_and(|tail| tail.eq_ignore_ascii_case(b"\nEND:VCARD"))
 }
 
-fn text(bytes: &[u8]) -> Result<Cow<'_, str>, CardError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(without_controls(text)),
-        Err(error) => {
-            let before = bytes.get(..error.valid_up_to()).unwrap_or(bytes);
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-            Err(CardError::at(line, CardErrorKind::Encoding))
-        }
+/// The lines of a file in the spelling of today.
+fn scanned(bytes: &[u8]) -> Result<Scanned, CardError> {
+    let Text { text, is_widened } = decode::decode(bytes)?;
+    let mut scanned = scan::scan(&text).or_else(|error| match v21::refolded(&text) {
+        Some(text) => scan::scan(&text).map_err(|_| error),
+        None => Err(error),
+    })?;
+    let is_21 = scanned
+        .version
+        .as_ref()
+        .is_some_and(|(_, version)| version.trim() == "2.1");
+    let origin = Origin { is_21, is_widened };
+    for (number, line) in &mut scanned.lines {
+        let name = line.name.clone();
+        let modern = v21::modern(std::mem::take(line), origin);
+        *line = modern.map_err(|kind| CardError::at(*number, kind).property(&name))?;
     }
-}
-
-/// Controls cannot be shown and would not survive the service; a carriage return only ends a line.
-fn without_controls(text: &str) -> Cow<'_, str> {
-    let is_stray = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    if !text.contains(is_stray) && !text.contains("\r\r") {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(
-        text.replace("\r\n", "\n")
-            .replace(|c| is_stray(c) || c == '\r', ""),
-    )
+    Ok(scanned)
 }
 
 fn check(scanned: &Scanned) -> Result<(), CardError> {
-    if let Some((number, version)) = &scanned.version {
-        if !matches!(version.trim(), "2.1" | "3.0" | "4.0") {
-            return Err(CardError::at(*number, CardErrorKind::Version));
-        }
+    let known = |version: &str| matches!(version.trim(), "2.1" | "3.0" | "4.0");
+    if let Some((number, _)) = scanned
+        .version
+        .as_ref()
+        .filter(|(_, version)| !known(version))
+    {
+        return Err(CardError::at(*number, CardErrorKind::Version).property("VERSION"));
     }
     let group = scanned.lines.iter().find(|(_, line)| is_group(line));
     if let Some((number, line)) = group {

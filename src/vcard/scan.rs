@@ -5,10 +5,13 @@ use ::vcard::tree::line::VcardLine;
 use super::line::Line;
 use super::{CardError, CardErrorKind};
 
-/// Largest file looked at, in bytes. Nothing that can be kept is larger.
-const MAX_BYTES: usize = 8 << 20;
-/// Most physical lines and most separators; a file of nothing else must not cost seconds.
-const MAX_MARKS: usize = 200_000;
+/// Largest file looked at, in bytes: a photo of 4 MiB in base64 and some text.
+const MAX_BYTES: usize = 6 << 20;
+/// Longest line other than a photo, in bytes; the service takes requests of less than 4 MiB.
+const MAX_LINE: usize = 1 << 20;
+/// Most line ends and separators together: a photo of 4 MiB has 74,000 lines, and a file of nothing
+/// but separators must not cost seconds.
+const MAX_MARKS: usize = 100_000;
 /// Most logical lines.
 const MAX_LINES: usize = 10_000;
 
@@ -90,6 +93,13 @@ fn logical_lines(text: &str) -> Result<Vec<(usize, Line)>, CardError> {
         let (line, tail) =
             VcardLine::take(rest.as_bytes()).map_err(|_| not_a_line(rest, number))?;
         let taken = rest.len() - tail.len();
+        if taken > MAX_LINE && !line.bare_name().eq_ignore_ascii_case("PHOTO") {
+            let kind = CardErrorKind::TooLong {
+                size: taken,
+                limit: MAX_LINE,
+            };
+            return Err(CardError::at(number, kind).property(line.bare_name()));
+        }
         let line = Line::from(line);
         if !is_name(&line.name) {
             return Err(not_a_line(rest, number));

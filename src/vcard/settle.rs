@@ -72,13 +72,13 @@ fn clean_value(field: Field, value: &Value) -> Value {
     match value {
         Value::Text(text) => Value::Text(printable(text)),
         Value::List(items) => {
-            let items = items
+            let items: Vec<String> = items
                 .iter()
                 .map(|item| printable(item))
                 .filter(|item| !item.is_empty())
                 .collect();
             Value::List(if field == Field::Categories {
-                without_doubles(items)
+                without_doubles(&items)
             } else {
                 items
             })

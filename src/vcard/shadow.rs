@@ -16,7 +16,7 @@ pub(super) fn pick<'a>(
     residue: &'a Residue,
 ) -> Vec<Option<&'a str>> {
     let mut kept = understood(residue);
-    let mut pick = |slot: &Meaning| {
+    let pick = |slot: &Meaning| {
         if is_made_up(contact, slot) {
             return None;
         }
@@ -26,7 +26,7 @@ pub(super) fn pick<'a>(
         let at = kept.iter().position(fits)?;
         Some(kept.remove(at).2)
     };
-    slots.iter().map(|slot| pick(slot)).collect()
+    slots.iter().map(pick).collect()
 }
 
 /// Whether a residue slot is that of a shadow line.

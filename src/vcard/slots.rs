@@ -96,7 +96,9 @@ pub(super) fn shows_email_name(contact: &Contact, email: &Email) -> bool {
     let repeats = *name == email.address
         || name == person
         || *name == format!("{person} ({})", email.address);
-    !name.is_empty() && !repeats
+    // vcard-rs finds this token inside quotes too, and would join the next line to a value ending in `=`.
+    let is_trap = name.to_ascii_uppercase().contains("QUOTED-PRINTABLE");
+    !name.is_empty() && !repeats && !is_trap
 }
 
 /// Whether `fileAs` is none of the forms Outlook makes by itself (vcard-mapping 2).

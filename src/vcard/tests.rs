@@ -1,5 +1,9 @@
 //! Laws of the whole module, over generated contacts.
 
+mod mapping;
+mod refusals;
+mod saving;
+
 use jiff::civil::Date;
 use proptest::collection::vec;
 use proptest::option;
@@ -26,6 +30,11 @@ const STYLES: [Style; 4] = [
         eol: Eol::Lf,
     },
 ];
+
+const LF: Style = Style {
+    version: Version::V4,
+    eol: Eol::Lf,
+};
 
 /// What people, other programs and attackers put into fields.
 fn hostile_text() -> impl Strategy<Value = String> {
@@ -122,7 +131,7 @@ fn again(card: &Card, style: Style) -> Card {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn reading_what_was_shown_changes_nothing(contact in contact()) {

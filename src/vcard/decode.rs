@@ -1,0 +1,88 @@
+//! Bytes to text: byte order marks, UTF-16, and files in older character sets.
+
+use std::borrow::Cow;
+
+use super::{CardError, CardErrorKind};
+
+/// The text of a file.
+pub(super) struct Text<'a> {
+    /// The text itself.
+    pub(super) text: Cow<'a, str>,
+    /// Whether the file is not UTF-8 and each character stands for one byte, because the character
+    /// set is only known line by line.
+    pub(super) is_widened: bool,
+}
+
+/// Decodes a file. Controls are dropped: they cannot be shown and would not survive the service.
+pub(super) fn decode(bytes: &[u8]) -> Result<Text<'_>, CardError> {
+    let big_endian = bytes.starts_with(b"\xfe\xff");
+    if big_endian || bytes.starts_with(b"\xff\xfe") {
+        let text = utf16(bytes.get(2..).unwrap_or_default(), big_endian)?;
+        return Ok(Text {
+            text: Cow::Owned(without_controls(&text).into_owned()),
+            is_widened: false,
+        });
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Text {
+            text: without_controls(text),
+            is_widened: false,
+        }),
+        Err(_) => Ok(Text {
+            text: Cow::Owned(widened(bytes)),
+            is_widened: true,
+        }),
+    }
+}
+
+/// The bytes a widened text stands for.
+pub(super) fn narrowed(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+        .collect()
+}
+
+/// Drops controls other than tab and line ends. A carriage return only belongs before a line feed.
+pub(super) fn without_controls(text: &str) -> Cow<'_, str> {
+    let is_stray = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let has_lone_return = || {
+        text.split('\r')
+            .skip(1)
+            .any(|after| !after.starts_with('\n'))
+    };
+    if !text.contains(is_stray) && !has_lone_return() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(
+        text.chars()
+            .filter(|c| !is_stray(*c) && *c != '\r')
+            .collect(),
+    )
+}
+
+fn widened(bytes: &[u8]) -> String {
+    let is_kept =
+        |byte: &&u8| !byte.is_ascii_control() || matches!(byte, b'\n' | b'\r' | b'\t' | 0x1b);
+    bytes
+        .iter()
+        .filter(is_kept)
+        .map(|byte| char::from(*byte))
+        .collect()
+}
+
+fn utf16(bytes: &[u8], big_endian: bool) -> Result<String, CardError> {
+    let unit = |pair: &[u8; 2]| {
+        if big_endian {
+            u16::from_be_bytes(*pair)
+        } else {
+            u16::from_le_bytes(*pair)
+        }
+    };
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(unit)).collect();
+    match text {
+        Ok(text) if rest.is_empty() => Ok(text),
+        _ => Err(CardError::whole(CardErrorKind::Encoding)),
+    }
+}

@@ -1,0 +1,250 @@
+//! Which line is which field, and the canonical text.
+
+use jiff::civil::Date;
+
+use super::*;
+
+const FULL: &str = "\
+BEGIN:VCARD
+VERSION:4.0
+UID:urn:uuid:0d3a9b0e-1f0e-5b86-9c8a-2c7e9d6f1a11
+FN:Dr. Zoë Meyer Jr.
+N:Meyer;Zoë;Anna;Dr.;Jr.
+NICKNAME:Zo
+X-PHONETIC-FIRST-NAME:ゾーイ
+X-PHONETIC-LAST-NAME:マイヤー
+X-PHONETIC-ORG:ミル
+ORG:Mill\\, Ltd.;Research
+TITLE:Engineer
+ROLE:Chemist
+EMAIL;PREF=1;X-DISPLAY-NAME=\"Zoë (work)\":zoe@mill.example
+EMAIL:zoe@home.example
+TEL;TYPE=work:+49 30 1234
+TEL;TYPE=home:+49 30 5678
+TEL;TYPE=cell:+49 151 0000
+IMPP:xmpp:zoe@chat.example
+X-MS-IMADDRESS:zoe.m
+ADR;TYPE=work:;;Hauptstr. 1\\nHinterhaus;Berlin;;10115;Germany
+ADR;TYPE=home:;;Weg 2;Potsdam;BB;14467;Germany
+ADR:;;;Athens;;;
+URL;TYPE=work:https://mill.example/a,b;c
+BDAY:--0412
+RELATED;TYPE=spouse;VALUE=text:Max Meyer
+RELATED;TYPE=child;VALUE=text:Lea
+X-MS-MANAGER:Chef Boss
+X-MS-ASSISTANT:Ash
+X-MSGRAPH-INITIALS:ZM
+X-MSGRAPH-FILE-AS:The Zo
+X-MSGRAPH-OFFICE-LOCATION:B2/1.03
+CATEGORIES:Friends\\, close,Red category
+NOTE:Line one\\nLine two\\; with semicolon
+X-FOO:bar
+END:VCARD
+";
+
+fn card(body: &str) -> Card {
+    let text = format!("BEGIN:VCARD\nVERSION:4.0\n{body}\nEND:VCARD\n");
+    read(text.as_bytes(), None, LF).unwrap()
+}
+
+fn text_of(body: &str, field: Field) -> String {
+    card(body).contact.text(field).to_owned()
+}
+
+fn rendered(card: &Card, version: Version) -> String {
+    String::from_utf8(render(
+        card,
+        None,
+        Style {
+            version,
+            eol: Eol::Lf,
+        },
+    ))
+    .unwrap()
+}
+
+#[test]
+fn a_full_card_is_its_own_canonical_form() {
+    let card = read(FULL.as_bytes(), None, LF).unwrap();
+    assert_eq!(rendered(&card, Version::V4), FULL);
+    let shown: Vec<&Field> = Field::ALL
+        .iter()
+        .filter(|field| card.contact.get(**field).is_some())
+        .collect();
+    assert_eq!(shown.len(), Field::ALL.len(), "every field has a line");
+    let kept: Vec<String> = card
+        .residue
+        .entries()
+        .iter()
+        .map(|entry| entry.line[..3].to_owned())
+        .collect();
+    assert_eq!(kept, ["UID", "X-F"], "nothing mapped is kept twice");
+}
+
+#[test]
+fn spellings_of_3_0() {
+    let card = read(FULL.as_bytes(), None, LF).unwrap();
+    let text = rendered(&card, Version::V3);
+    for line in [
+        "VERSION:3.0",
+        "BDAY;X-APPLE-OMIT-YEAR=1604:1604-04-12",
+        "X-MS-SPOUSE:Max Meyer",
+        "X-MS-CHILD:Lea",
+        "EMAIL;TYPE=pref;X-DISPLAY-NAME=\"Zoë (work)\":zoe@mill.example",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+    let v3 = Style {
+        version: Version::V3,
+        eol: Eol::Lf,
+    };
+    assert_eq!(read(text.as_bytes(), None, v3).unwrap(), card);
+}
+
+#[test]
+fn aliases_are_understood_and_kept() {
+    for (line, field, value) in [
+        ("X-ASSISTANT:Ash", Field::AssistantName, "Ash"),
+        ("X-EVOLUTION-MANAGER:Boss", Field::Manager, "Boss"),
+        ("X-WAB-SPOUSE:Max", Field::SpouseName, "Max"),
+        ("X-KADDRESSBOOK-X-OFFICE:B2", Field::OfficeLocation, "B2"),
+        (
+            "X-KADDRESSBOOK-X-PROFESSION:Smith",
+            Field::Profession,
+            "Smith",
+        ),
+        ("X-EVOLUTION-FILE-AS:A\\, B", Field::FileAs, "A, B"),
+        ("NICKNAME:Zo,Zed", Field::NickName, "Zo, Zed"),
+        ("TEL;CELL;VOICE:1", Field::MobilePhone, "1"),
+        ("item1.TITLE:Chef", Field::JobTitle, "Chef"),
+    ] {
+        let card = card(&format!("FN:x\n{line}"));
+        assert_eq!(card.contact.text(field), value, "{line}");
+        assert!(
+            rendered(&card, Version::V4).contains(&format!("\n{line}\n")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn messenger_properties_become_uris() {
+    let card = card("FN:x\nX-AIM:a\nX-GTALK:b\nIMPP:sip:c");
+    assert_eq!(
+        card.contact.list(Field::ImAddresses),
+        ["aim:a", "xmpp:b", "sip:c"]
+    );
+}
+
+#[test]
+fn what_has_no_field_is_residue() {
+    for line in [
+        "TEL:1",
+        "TEL;TYPE=work,fax:1",
+        "TEL;TYPE=cell,pager:1",
+        "URL;TYPE=home:http://x",
+        "BDAY:1985",
+        "RELATED;TYPE=spouse:urn:uuid:0",
+        "RELATED;TYPE=friend;VALUE=text:F",
+        "PHOTO:http://x/p.jpg",
+        "NOTE:",
+        "SORT-STRING:x",
+        "X-PLACE;P=\"a;b\":c\\xd",
+    ] {
+        let card = card(&format!("FN:x\n{line}"));
+        assert_eq!(card.contact.iter().count(), 1, "{line}");
+        assert_eq!(card.residue.lines_of("-").collect::<Vec<_>>(), [line]);
+    }
+}
+
+#[test]
+fn structured_values() {
+    assert_eq!(
+        text_of("N:de la Vega;Juan,Carlos;;Prof.,Dr.;", Field::GivenName),
+        "Juan Carlos"
+    );
+    assert_eq!(
+        text_of("ORG:Mill, Inc.;a;b", Field::CompanyName),
+        "Mill, Inc."
+    );
+    let address = card("FN:x\nADR;TYPE=home:PO 1;Flat 3;Main St 1,Rear;York\\, GB").contact;
+    let address = address.address(Field::HomeAddress).unwrap();
+    assert_eq!(
+        (address.street.as_str(), address.city.as_str()),
+        ("Flat 3\nMain St 1\nRear", "York, GB")
+    );
+}
+
+#[test]
+fn preference_orders_emails_and_overflow_is_kept() {
+    let card = card("FN:x\nEMAIL:d\nEMAIL;PREF=3:c\nEMAIL;PREF=1:a\nEMAIL;PREF=2:b\nEMAIL:e");
+    let order: Vec<&str> = card
+        .contact
+        .emails()
+        .iter()
+        .map(|email| email.address.as_str())
+        .collect();
+    assert_eq!(order, ["a", "b", "c"]);
+    assert_eq!(
+        card.residue.lines_of("-").collect::<Vec<_>>(),
+        ["EMAIL:d", "EMAIL:e"]
+    );
+}
+
+#[test]
+fn categories_are_merged() {
+    let card = card("FN:x\nCATEGORIES:b,a\nCATEGORIES:a,c");
+    assert_eq!(card.contact.list(Field::Categories), ["b", "a", "c"]);
+    assert!(card.residue.is_empty());
+}
+
+#[test]
+fn birthdays() {
+    assert_eq!(
+        card("FN:x\nBDAY:1985-04-12").contact.birthday(),
+        Some(Date::constant(1985, 4, 12))
+    );
+    let timed = card("FN:x\nBDAY:19850412T0310Z");
+    assert_eq!(timed.contact.birthday(), Some(Date::constant(1985, 4, 12)));
+    assert!(rendered(&timed, Version::V4).contains("\nBDAY:19850412T0310Z\n"));
+}
+
+#[test]
+fn a_spelling_goes_when_the_value_changes_elsewhere() {
+    let card =
+        card("FN:x\nitem1.TEL;TYPE=work,voice:1\nitem1.X-ABLabel:desk\nTEL;TYPE=work,video:2");
+    let mut theirs = card.contact.clone();
+    theirs.set(
+        Field::BusinessPhones,
+        Value::List(vec!["2".into(), "3".into()]),
+    );
+    let text = rendered(&Card::from_server(theirs, card.residue), Version::V4);
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("TEL") || line.contains("item1"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "TEL;TYPE=work,video:2",
+            "TEL;TYPE=work:3",
+            "item1.X-ABLabel:desk"
+        ]
+    );
+}
+
+#[test]
+fn a_nameless_contact_still_has_fn_and_n() {
+    let name = |field, text: &str| {
+        let mut contact = Contact::default();
+        contact.set_text(field, text);
+        rendered(&Card::from_server(contact, Residue::default()), Version::V4)
+            .lines()
+            .nth(2)
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(name(Field::Surname, "Berg"), "FN:Berg");
+    assert_eq!(name(Field::CompanyName, "Mill"), "FN:Mill");
+    assert_eq!(name(Field::PersonalNotes, "hm"), "FN:(no name)");
+}
