@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
 use fuser::{
@@ -14,7 +13,7 @@ use fuser::{
 };
 
 use super::errno::errno;
-use super::mount::Options;
+use super::mount::{OnEnd, Options};
 use super::wait::Waits;
 use super::worker::Worker;
 use crate::model::{Ino, Stamp};
@@ -33,7 +32,7 @@ pub(super) struct Ops {
     sync: bool,
     fsync_timeout: Duration,
     worker: Worker,
-    ended: Sender<()>,
+    on_end: OnEnd,
 }
 
 impl Ops {
@@ -41,7 +40,7 @@ impl Ops {
         tree: Arc<Tree>,
         waits: Arc<Waits>,
         options: &Options,
-        ended: Sender<()>,
+        on_end: OnEnd,
     ) -> std::io::Result<Self> {
         let Options {
             read_only,
@@ -56,7 +55,7 @@ impl Ops {
             sync,
             fsync_timeout,
             worker: Worker::start()?,
-            ended,
+            on_end,
         })
     }
 
@@ -108,7 +107,7 @@ impl Filesystem for Ops {
     }
 
     fn destroy(&mut self) {
-        let _nobody_waits = self.ended.send(());
+        (self.on_end)();
     }
 
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
