@@ -29,6 +29,7 @@ mod routes;
 mod seed;
 mod server;
 mod service;
+mod tokens;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -13,6 +13,9 @@ use super::properties::{Kind, READ_ONLY, TABLE};
 const NOTES_IN_LIST: usize = 256;
 const EXTENDED_IN_LIST: usize = 255;
 
+/// PidLidHasPicture, which the service keeps itself (graph-facts 5).
+const HAS_PICTURE: &str = "Boolean {00062004-0000-0000-c000-000000000046} Id 0x8015";
+
 /// How one request wants contacts shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View<'a> {
@@ -101,21 +104,26 @@ impl View<'_> {
     }
 
     fn extended(&self, contact: &Contact, shown: &mut Map<String, Value>) {
-        let rows = self
-            .expand
-            .iter()
-            .filter_map(|id| contact.extended.get(id).map(|value| (id, value)));
-        let rows: Vec<Value> = rows
-            .map(|(id, value)| match self.shape {
+        let rows = self.expand.iter().filter_map(|id| {
+            let value = extended_value(contact, id)?;
+            Some(match self.shape {
                 Shape::Entity => json!({"id": id, "value": value}),
                 Shape::List | Shape::Delta => {
                     json!({"id": id, "value": cut(value, EXTENDED_IN_LIST)})
                 }
             })
-            .collect();
+        });
+        let rows: Vec<Value> = rows.collect();
         if !rows.is_empty() {
             shown.insert("singleValueExtendedProperties".into(), Value::Array(rows));
         }
+    }
+}
+
+fn extended_value<'c>(contact: &'c Contact, id: &str) -> Option<&'c str> {
+    match &contact.photo {
+        Some(_) if id == HAS_PICTURE => Some("true"),
+        _ => contact.extended.get(id).map(String::as_str),
     }
 }
 
