@@ -13,7 +13,7 @@ use super::clock;
 use super::contact_rules::{Extended, Writing};
 use super::http::Refusal;
 use super::ids::{Ids, Number};
-use super::properties::Properties;
+use super::properties::Packed;
 
 /// The number of the default folder.
 pub(super) const DEFAULT_FOLDER: Number = 1;
@@ -27,7 +27,7 @@ pub(super) struct Contact {
     pub(super) created: i64,
     pub(super) modified: i64,
     pub(super) origin: Origin,
-    pub(super) properties: Properties,
+    pub(super) properties: Packed,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) extended: Extended,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,10 +203,6 @@ impl Mailbox {
         writing: Writing,
     ) -> Number {
         let (number, revision, now) = (self.next_number(), self.next_revision(), clock::now());
-        let Writing {
-            properties,
-            extended,
-        } = writing;
         let contact = Contact {
             number,
             folder,
@@ -214,8 +210,8 @@ impl Mailbox {
             created: now,
             modified: now,
             origin,
-            properties,
-            extended,
+            properties: Packed::new(&writing.properties),
+            extended: writing.extended,
             photo: None,
         };
         self.restore_contact(contact);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::clock;
 use super::ids::Ids;
 use super::mailbox::{Contact, Folder, Origin};
-use super::properties::{Kind, READ_ONLY, TABLE};
+use super::properties::{Kind, Properties, READ_ONLY, TABLE};
 
 /// Characters a list keeps of notes that begin with a line break, and of an extended property (graph-facts 1.6).
 const NOTES_IN_LIST: usize = 256;
@@ -57,8 +57,9 @@ impl View<'_> {
             shown.insert("@odata.type".into(), json!("#microsoft.graph.contact"));
         }
         self.managed(contact, key, &mut shown);
+        let properties = contact.properties.open();
         for (name, kind) in TABLE.iter().filter(|(name, _)| self.shows(name)) {
-            if let Some(value) = self.property(contact, name, *kind) {
+            if let Some(value) = self.property(contact.origin, &properties, name, *kind) {
                 shown.insert((*name).to_owned(), value);
             }
         }
@@ -90,12 +91,18 @@ impl View<'_> {
         }
     }
 
-    fn property(&self, contact: &Contact, name: &str, kind: Kind) -> Option<Value> {
+    fn property(
+        &self,
+        origin: Origin,
+        properties: &Properties,
+        name: &str,
+        kind: Kind,
+    ) -> Option<Value> {
         if let Kind::Slot(slot) = kind {
-            return contact.properties.get("emailAddresses")?.get(slot).cloned();
+            return properties.get("emailAddresses")?.get(slot).cloned();
         }
-        let Some(value) = contact.properties.get(name) else {
-            return Some(unset(contact.origin, name, kind));
+        let Some(value) = properties.get(name) else {
+            return Some(unset(origin, name, kind));
         };
         if name == "personalNotes" && self.shape != Shape::Entity {
             return Some(notes_in_list(value));

@@ -181,7 +181,7 @@ async fn failures_can_hit_one_member() {
 
 #[tokio::test]
 async fn four_at_a_time_is_the_most() {
-    let latency = Duration::from_millis(150);
+    let latency = Duration::from_millis(400);
     let bed = start(Options {
         empty: true,
         latency,
