@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::http::{Content, Refusal, Reply, Request};
-use super::login::Caller;
 use super::service::{Service, stamped};
+use super::tokens::Caller;
 
 const MAX_MEMBERS: usize = 20;
 const AT_A_TIME: usize = 4;
