@@ -3,10 +3,12 @@
 //! `run` is the composition root, the only place that names concrete types of every layer. `control`
 //! is the socket a command talks to a mount over, `registry` the list of live mounts. Knows nothing of clap or terminals.
 
+mod assemble;
 pub mod control;
 mod error;
 mod progress;
 pub mod registry;
+mod report;
 pub mod run;
 
 pub use error::{RunError, RunErrorKind};

@@ -32,7 +32,7 @@ pub use blobs::Blobs;
 pub use contacts::{ContactRow, RowId};
 pub use folders::{FolderRow, FolderRowId};
 pub use inodes::{Attr, InodeKind, InodeRow};
-pub use outbox::{Job, Op, Seq, Unlinked};
+pub use outbox::{Job, Op, Pending, Seq, Unlinked};
 pub use reject::Problem;
 
 use crate::model::{Ino, Stamp};
@@ -167,11 +167,12 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens or makes the store in `dir` (mode 0700) for one mailbox and locks it for this process.
+    /// Opens or makes the store in `dir` (mode 0700) for one mailbox and locks it for this process. `origin` is where the
+    /// service is: delta links of another origin are worth nothing, so every folder is read again then.
     ///
     /// # Errors
     /// [`Error::Locked`] when another process has it, [`Error::Newer`], [`Error::OtherMailbox`], or a failure of the disk.
-    pub fn open(dir: &Path, mailbox: &str, style: Style) -> Result<Self> {
+    pub fn open(dir: &Path, mailbox: &str, origin: &str, style: Style) -> Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let lock = lock(&dir.join("lock"))?;
         let path = dir.join("store.db");
@@ -184,7 +185,7 @@ impl Store {
         );
         let mut writer = connect(&path)?;
         schema::migrate(&mut writer)?;
-        claim(&writer, mailbox)?;
+        claim(&writer, mailbox, origin)?;
         let store = Self {
             reader: Mutex::new(connect(&path)?),
             writer: Mutex::new(writer),
@@ -432,20 +433,24 @@ fn connect(path: &Path) -> Result<Connection> {
 }
 
 /// Binds a new store to its mailbox, and refuses one that belongs to another.
-fn claim(sql: &Connection, mailbox: &str) -> Result<()> {
-    let owner: Option<String> = sql
-        .query_row("SELECT value FROM meta WHERE key = 'mailbox'", [], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    match owner {
-        Some(owner) if owner != mailbox => Err(Error::OtherMailbox(owner)),
-        Some(_) => Ok(()),
-        None => {
-            sql.execute("INSERT INTO meta VALUES('mailbox', ?1)", [mailbox])?;
-            Ok(())
-        }
+fn claim(sql: &Connection, mailbox: &str, origin: &str) -> Result<()> {
+    let meta = |key: &str| -> Result<Option<String>> {
+        Ok(sql
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
+                row.get(0)
+            })
+            .optional()?)
+    };
+    if let Some(owner) = meta("mailbox")?.filter(|owner| owner != mailbox) {
+        return Err(Error::OtherMailbox(owner));
     }
+    if meta("origin")?.is_some_and(|known| known != origin) {
+        sql.execute("UPDATE folder SET delta = NULL, resume = NULL", [])?;
+    }
+    for (key, value) in [("mailbox", mailbox), ("origin", origin)] {
+        sql.execute("INSERT OR REPLACE INTO meta VALUES(?1, ?2)", [key, value])?;
+    }
+    Ok(())
 }
 
 /// Takes the lock that keeps a second process out; released by the kernel when the process ends.

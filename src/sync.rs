@@ -105,6 +105,12 @@ impl Engine {
         self.health().connection()
     }
 
+    /// Pulls and pushes now instead of at the next turn.
+    pub fn nudge(&self) {
+        self.resume();
+        self.outbox.notify_one();
+    }
+
     /// Requests sent so far.
     #[must_use]
     pub fn requests(&self) -> u64 {

@@ -190,6 +190,16 @@ impl Tree {
         Ok(decided.then_some(Ok(())))
     }
 
+    /// The inode at a path below the root.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<Ino> {
+        let memory = self.memory();
+        let parts = path.split('/').filter(|part| !part.is_empty());
+        parts
+            .into_iter()
+            .try_fold(Ino::ROOT, |dir, name| memory.dir(dir)?.get(name))
+    }
+
     /// The path of an inode below the root, for people to read.
     #[must_use]
     pub fn path_of(&self, ino: Ino) -> Option<String> {

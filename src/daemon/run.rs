@@ -1,40 +1,226 @@
-//! Stand-in for the composition root.
+//! The composition root: builds store, client, engine, tree and mount, and takes them down in order.
+//!
+//! Threads: the kernel's loop and its helpers (`fs`), the engine's with signals, one per control connection, and the
+//! caller's, which waits for a reason to end. The end: unmount, put aside what is half written, drain the outbox.
 
-use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use url::Url;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
+use super::assemble::{self, explain};
+use super::control::{self, ControlServer};
+use super::registry::{self, Registration};
+use super::report::Report;
 use super::{Progress, RunError, RunErrorKind};
-use crate::config::{Account, MountSettings};
+use crate::config::{Account, Environment, MountSettings, runtime_dir};
+use crate::fs::Mounted;
+use crate::store::Store;
+use crate::sync::{Command, Engine, Failure};
+use crate::tree::Tree;
+
+/// How long the end may take to send what is queued (behaviour 7.4).
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why the mount's own thread wakes up.
+pub(super) enum Wake {
+    /// The engine has read the folder tree, or cannot.
+    Ready(Result<(), Failure>),
+    /// A folder's first load has come this far.
+    Loading(String, usize),
+    /// Somebody asked for the end.
+    Stop,
+    /// The mount was taken down from outside.
+    Ended,
+}
 
 /// Mounts and serves until unmounted.
 ///
 /// # Errors
-/// Always, until the real one is here.
+/// [`RunError`], with the kind that decides the exit code.
 pub fn mount(
     account: Account,
     settings: MountSettings,
     progress: &dyn Progress,
 ) -> Result<(), RunError> {
-    let answered = Url::parse(&account.graph_url)
-        .ok()
-        .and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)))
-        .and_then(|address| address.to_socket_addrs().ok()?.next())
-        .is_some_and(|address| {
-            TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok()
-        });
-    if !answered {
-        return Err(RunError::new(
-            RunErrorKind::Service,
-            format!("cannot reach {}", account.graph_url),
-        )
-        .hint("Check the network with `contactfs doctor`."));
+    let store = Arc::new(assemble::open_store(&account, &settings)?);
+    let client = assemble::client(&account)?;
+    let (wake, woken) = channel();
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let engine = Engine::new(
+        Arc::clone(&store),
+        client,
+        assemble::sync_settings(&settings, wake.clone()),
+    );
+    let running = spawn_engine(Arc::clone(&engine), Arc::clone(&store), inbox, wake.clone())?;
+    serve(
+        &account,
+        &settings,
+        progress,
+        &Parts {
+            store,
+            engine,
+            commands,
+            running,
+            wake,
+            woken,
+        },
+    )
+}
+
+/// What [`serve`] is made of.
+struct Parts {
+    store: Arc<Store>,
+    engine: Arc<Engine>,
+    commands: mpsc::UnboundedSender<Command>,
+    running: JoinHandle<()>,
+    wake: Sender<Wake>,
+    woken: Receiver<Wake>,
+}
+
+fn serve(
+    account: &Account,
+    settings: &MountSettings,
+    progress: &dyn Progress,
+    parts: &Parts,
+) -> Result<(), RunError> {
+    match parts.woken.recv() {
+        Ok(Wake::Ready(Err(failure))) => return Err(explain(&failure)),
+        Ok(Wake::Stop) | Err(_) => return Ok(()),
+        Ok(Wake::Ready(Ok(())) | Wake::Loading(..) | Wake::Ended) => {}
     }
+    let tree = Tree::new(Arc::clone(&parts.store), assemble::tree_settings(settings))
+        .map_err(|error| RunError::new(RunErrorKind::Internal, error.to_string()))?;
+    let report = Arc::new(Report {
+        account: account.clone(),
+        settings: settings.clone(),
+        store: Arc::clone(&parts.store),
+        tree: Arc::clone(&tree),
+        engine: Arc::clone(&parts.engine),
+        commands: parts.commands.clone(),
+        wake: parts.wake.clone(),
+    });
+    let (server, _registration) = open_control(account, settings, &report)?;
+    let ended = parts.wake.clone();
+    let on_end = Box::new(move || drop(ended.send(Wake::Ended)));
+    let mounted = Mounted::new(
+        Arc::clone(&tree),
+        &settings.dir,
+        &assemble::fs_options(settings),
+        on_end,
+    )
+    .map_err(|error| RunError::new(RunErrorKind::Service, error.to_string()))?;
     progress.mounted(&settings.dir);
-    progress.unmounted(0);
-    Err(RunError::new(
-        RunErrorKind::Internal,
-        "mounting is not built yet",
-    ))
+    notify(&[NotifyState::Ready, NotifyState::Status("mounted")]);
+    wait_for_end(&parts.woken, progress);
+    notify(&[NotifyState::Stopping]);
+    mounted.unmount();
+    tree.settle(true);
+    drain(parts);
+    let left = report.pending();
+    server.unmounted(&left);
+    progress.unmounted(left.len());
+    Ok(())
+}
+
+fn wait_for_end(woken: &Receiver<Wake>, progress: &dyn Progress) {
+    for wake in woken {
+        match wake {
+            Wake::Loading(folder, count) => progress.folder(&folder, count),
+            Wake::Ready(_) => {}
+            Wake::Stop | Wake::Ended => return,
+        }
+    }
+}
+
+/// Lets the engine send what it can; a second request to stop ends that at once.
+fn drain(parts: &Parts) {
+    if parts.commands.send(Command::Stop(DRAIN)).is_err() {
+        return;
+    }
+    while !parts.running.is_finished() {
+        if let Ok(Wake::Stop) = parts.woken.recv_timeout(Duration::from_millis(20)) {
+            return;
+        }
+    }
+}
+
+/// Starts the engine's thread: signals first, then the folder tree when the store has none, then the loops.
+fn spawn_engine(
+    engine: Arc<Engine>,
+    store: Arc<Store>,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    wake: Sender<Wake>,
+) -> Result<JoinHandle<()>, RunError> {
+    let internal = |error: std::io::Error| RunError::new(RunErrorKind::Internal, error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(internal)?;
+    let body = move || {
+        runtime.block_on(async {
+            let signals = tokio::spawn(signals(wake.clone(), Arc::clone(&engine)));
+            let known = store.folders().is_ok_and(|folders| !folders.is_empty());
+            let ready = if known {
+                Ok(())
+            } else {
+                engine.read_folders().await
+            };
+            let usable = ready.is_ok();
+            let _gone = wake.send(Wake::Ready(ready));
+            if usable {
+                engine.run(inbox).await;
+            }
+            signals.abort();
+        });
+    };
+    thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(body)
+        .map_err(internal)
+}
+
+/// SIGINT and SIGTERM end the mount, SIGUSR1 syncs now.
+async fn signals(wake: Sender<Wake>, engine: Arc<Engine>) {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut usr1)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::user_defined1()),
+    ) else {
+        return tracing::warn!("signals cannot be listened to");
+    };
+    loop {
+        tokio::select! {
+            Some(()) = interrupt.recv() => drop(wake.send(Wake::Stop)),
+            Some(()) = terminate.recv() => drop(wake.send(Wake::Stop)),
+            Some(()) = usr1.recv() => engine.nudge(),
+        }
+    }
+}
+
+fn open_control(
+    account: &Account,
+    settings: &MountSettings,
+    report: &Arc<Report>,
+) -> Result<(ControlServer, Registration), RunError> {
+    let internal = |error: String| RunError::new(RunErrorKind::Internal, error);
+    let runtime =
+        runtime_dir(&Environment::of_process()).map_err(|error| internal(error.to_string()))?;
+    let socket = registry::socket(&runtime, &settings.dir);
+    let handler: Arc<dyn control::Handler> = Arc::<Report>::clone(report);
+    // The entry comes second: one without a listener counts as dead.
+    let server = control::serve(socket, handler).map_err(|error| internal(error.to_string()))?;
+    let registration = registry::register(&runtime, &settings.dir, &account.name)
+        .map_err(|error| internal(error.to_string()))?;
+    Ok((server, registration))
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
 }

@@ -4,8 +4,8 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -33,12 +33,15 @@ pub struct Options {
     pub sync: bool,
 }
 
+/// Called when a mount has ended.
+pub type OnEnd = Box<dyn Fn() + Send + Sync>;
+
 /// A live mount.
 pub struct Mounted {
     dir: PathBuf,
     /// Never dropped: dropping would unmount whatever is mounted at that path by then.
     _session: ManuallyDrop<BackgroundSession>,
-    ended: Mutex<Receiver<()>>,
+    ended: Receiver<()>,
     waits: Arc<Waits>,
     wait_thread: Option<JoinHandle<()>>,
 }
@@ -60,10 +63,7 @@ struct Passed {
 impl Observer for Passed {
     fn changed(&self, notices: Vec<Notice>) {
         if !notices.is_empty() {
-            let notify = self
-                .notices
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let notify = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
             let _ended = notify.send(notices);
         }
         self.waits.poke();
@@ -71,14 +71,19 @@ impl Observer for Passed {
 }
 
 impl Mounted {
-    /// Mounts a tree at a directory; the kernel's requests are answered from now on.
+    /// Mounts a tree at a directory; the kernel's requests are answered from now on. `on_end` is called when the mount
+    /// has ended, by whatever means.
     ///
     /// # Errors
     /// When the kernel or `fusermount3` refuses.
-    pub fn new(tree: Arc<Tree>, dir: &Path, options: &Options) -> io::Result<Self> {
+    pub fn new(tree: Arc<Tree>, dir: &Path, options: &Options, on_end: OnEnd) -> io::Result<Self> {
         let waits = Arc::new(Waits::default());
         let (end, ended) = channel();
-        let ops = Ops::new(Arc::clone(&tree), Arc::clone(&waits), options, end)?;
+        let on_end: OnEnd = Box::new(move || {
+            let _nobody_waits = end.send(());
+            on_end();
+        });
+        let ops = Ops::new(Arc::clone(&tree), Arc::clone(&waits), options, on_end)?;
         let session = Session::new(ops, dir, &config(options)).map_err(|error| explain(&error))?;
         let notices = Mutex::new(notify::start(session.notifier())?);
         tree.set_observer(Arc::new(Passed {
@@ -90,19 +95,10 @@ impl Mounted {
         Ok(Self {
             dir: dir.to_owned(),
             _session: session,
-            ended: Mutex::new(ended),
+            ended,
             waits,
             wait_thread,
         })
-    }
-
-    /// Waits up to `limit` for the mount to end; whether it has.
-    pub fn wait_end(&self, limit: Duration) -> bool {
-        let ended = self
-            .ended
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        !matches!(ended.recv_timeout(limit), Err(RecvTimeoutError::Timeout))
     }
 
     /// Takes the mount down, lazily if a program still uses it, and answers whoever waits.
@@ -111,7 +107,7 @@ impl Mounted {
         if let Err(error) = detach(&self.dir) {
             tracing::warn!(%error, "unmounting failed");
         }
-        self.wait_end(Duration::from_secs(2));
+        let _still_used = self.ended.recv_timeout(Duration::from_secs(2));
         if let Some(thread) = self.wait_thread.take() {
             let _panicked = thread.join();
         }

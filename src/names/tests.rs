@@ -117,6 +117,8 @@ fn is_safe(name: &str) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_name_is_safe(text in "(\\PC|[./\\x00-\\x1f]){0,200}", id in ".{0,40}") {
         let id = ContactId::new(id);

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::faults::FaultAction;
 use super::http::{Content, Refusal, Reply, Request};
-use super::login::Caller;
 use super::service::{Service, stamped};
+use super::tokens::Caller;
 
 const MAX_MEMBERS: usize = 20;
 const AT_A_TIME: usize = 4;

@@ -7,6 +7,7 @@ use super::http::{Refusal, Reply, Request};
 use super::ids::{ItemId, Number};
 use super::mailbox::{Contact, Folder, Mailbox, Origin};
 use super::odata::{self, Filter, Options, Order};
+use super::properties::Packed;
 use super::render::{Shape, View};
 
 /// What a handler works with.
@@ -178,10 +179,8 @@ fn fits(contact: &Contact, filter: &Filter) -> bool {
             .get(id)
             .is_some_and(|held| held.to_lowercase() == value.to_lowercase()),
         Filter::Email(address) => {
-            let slots = contact
-                .properties
-                .get("emailAddresses")
-                .and_then(Value::as_array);
+            let properties = contact.properties.open();
+            let slots = properties.get("emailAddresses").and_then(Value::as_array);
             let held = |slot: &Value| {
                 slot.get("address")
                     .and_then(Value::as_str)
@@ -193,10 +192,10 @@ fn fits(contact: &Contact, filter: &Filter) -> bool {
 }
 
 fn sort(contacts: &mut [&Contact], order: &Order) {
-    contacts.sort_by_key(|contact| match order.property.as_str() {
+    contacts.sort_by_cached_key(|contact| match order.property.as_str() {
         "createdDateTime" => (contact.created, String::new()),
         "lastModifiedDateTime" => (contact.modified, String::new()),
-        name => (0, contact.properties.text(name).to_lowercase()),
+        name => (0, contact.properties.open().text(name).to_lowercase()),
     });
     if order.descending {
         contacts.reverse();
@@ -265,12 +264,12 @@ pub(super) fn change(context: &mut Context<'_>, number: Number) -> Result<Reply,
     context.check_if_match(number)?;
     let contact = context.mailbox.contact(number)?;
     let present = Writing {
-        properties: contact.properties.clone(),
+        properties: contact.properties.open(),
         extended: contact.extended.clone(),
     };
     let writing = contact_rules::patch(&present, &context.request.json_object()?)?;
     context.mailbox.change_contact(number, |contact| {
-        contact.properties = writing.properties;
+        contact.properties = Packed::new(&writing.properties);
         contact.extended = writing.extended;
     });
     show(context, number, &Options::default(), 200)

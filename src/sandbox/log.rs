@@ -16,6 +16,8 @@ use super::http::{Content, Reply, Request};
 const MAX_ENTRIES: usize = 20_000;
 /// Bodies above this are left out of the log in memory, so that large mailboxes stay cheap.
 const MAX_BODY: usize = 256 * 1024;
+/// All bodies together; the oldest exchanges go first.
+const MAX_BODIES: usize = 64 * 1024 * 1024;
 
 /// One exchange.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -55,6 +57,8 @@ pub(super) struct Log {
     started: Instant,
     last: u64,
     kept: VecDeque<Kept>,
+    /// Bytes of the bodies in `kept`.
+    bodies: usize,
     record: Option<File>,
 }
 
@@ -76,6 +80,7 @@ impl Log {
             started: Instant::now(),
             last: 0,
             kept: VecDeque::new(),
+            bodies: 0,
             record,
         })
     }
@@ -130,10 +135,12 @@ impl Log {
                 *body = Vec::new();
             }
         }
-        if self.kept.len() == MAX_ENTRIES {
-            self.kept.pop_front();
-        }
+        self.bodies += kept.size();
         self.kept.push_back(kept);
+        while self.kept.len() > MAX_ENTRIES || self.bodies > MAX_BODIES {
+            let oldest = self.kept.pop_front();
+            self.bodies -= oldest.map_or(self.bodies, |oldest| oldest.size());
+        }
     }
 
     /// Every kept exchange in order of arrival.
@@ -145,10 +152,15 @@ impl Log {
 
     pub(super) fn clear(&mut self) {
         self.kept.clear();
+        self.bodies = 0;
     }
 }
 
 impl Kept {
+    fn size(&self) -> usize {
+        self.request.len() + self.response.len()
+    }
+
     fn entry(&self) -> LogEntry {
         let form = || {
             self.entry
@@ -204,4 +216,29 @@ fn append(file: &mut File, entry: &LogEntry) -> io::Result<()> {
     let mut line = serde_json::to_vec(entry)?;
     line.push(b'\n');
     file.write_all(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_go_when_bodies_pile_up() {
+        let mut log = Log::open(None).unwrap();
+        let request = Request {
+            method: "PUT".into(),
+            target: "/v1.0/me".into(),
+            headers: Vec::new(),
+            body: vec![b'1'; MAX_BODY],
+            origin: String::new(),
+            in_batch: false,
+        };
+        let fitting = MAX_BODIES / MAX_BODY;
+        for _ in 0..fitting + 3 {
+            let slot = log.arrive();
+            log.write(slot, &request, Some(&Reply::empty(204)));
+        }
+        assert_eq!((log.kept.len(), log.bodies), (fitting, MAX_BODIES));
+        assert_eq!(log.kept.front().unwrap().entry.seq, 4);
+    }
 }

@@ -1,18 +1,16 @@
 //! The token endpoint of the sandbox (graph-facts 10): client credentials, device code, refresh tokens.
 //!
-//! Tokens describe and sign themselves, so a token from before a restart still works. They guard nothing: this
-//! service holds invented people and listens on loopback.
+//! Knows the one registered application and the sign-ins in progress; tokens themselves are in `tokens`.
 
 use std::collections::HashMap;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::clock;
-use super::http::{Refusal, Reply, Request};
-use super::ids::mix_text;
+use super::http::{Reply, Request};
+use super::tokens::{Claims, Use, new_serial, read, write};
 
 /// The registered application.
 pub(super) const CLIENT_ID: &str = "5a4db0f5-0000-4000-8000-c0ffee000001";
@@ -21,35 +19,8 @@ pub(super) const CLIENT_SECRET: &str = "sandbox-secret";
 /// The directory of the mailbox.
 pub(super) const TENANT: &str = "5a4db0f5-0000-4000-8000-c0ffee000002";
 
-const SEED: u64 = 0x5EED_0F70_CE45;
 const DEVICE_SECONDS: i64 = 900;
 const REFRESH_SECONDS: i64 = 90 * 24 * 3600;
-
-/// Who makes a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Caller {
-    /// Client credentials: `/me` means nobody.
-    pub(super) app_only: bool,
-    pub(super) may_write: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Use {
-    Delegated,
-    App,
-    Refresh,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Claims {
-    #[serde(rename = "use")]
-    kind: Use,
-    exp: i64,
-    /// Sign-in that a chain of refresh tokens descends from.
-    family: u64,
-    serial: u64,
-    scope: String,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Consent {
@@ -363,38 +334,6 @@ impl Denied {
     }
 }
 
-/// Reads the bearer of a request.
-pub(super) fn caller(request: &Request) -> Result<Caller, Refusal> {
-    let refused = |message: &str| {
-        Refusal::new(401, "InvalidAuthenticationToken", message).with_header(
-            "www-authenticate",
-            "Bearer realm=\"\", authorization_uri=\"/common/oauth2/authorize\"",
-        )
-    };
-    let header = request.header("authorization").unwrap_or_default();
-    let token = header
-        .get(..7)
-        .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))
-        .and_then(|_| header.get(7..));
-    let token = token
-        .filter(|token| !token.is_empty())
-        .ok_or_else(|| refused("Access token is empty."))?;
-    if !token.contains('.') {
-        return Err(refused(
-            "IDX14100: JWT is not well formed, there are no dots (.).",
-        ));
-    }
-    let claims = read(token).filter(|claims| claims.kind != Use::Refresh);
-    let claims = claims.ok_or_else(|| refused("Access token validation failure."))?;
-    if claims.exp <= clock::now() {
-        return Err(refused("Lifetime validation failed, the token is expired."));
-    }
-    Ok(Caller {
-        app_only: claims.kind == Use::App,
-        may_write: claims.scope.contains("Contacts.ReadWrite"),
-    })
-}
-
 fn check_tenant(tenant: &str) -> Result<(), Denied> {
     if [
         TENANT,
@@ -439,24 +378,4 @@ fn basic(request: &Request) -> Option<(String, String)> {
             .map(|(_, value)| value.into_owned())
     };
     Some((decode(client)?, decode(secret)?))
-}
-
-fn new_serial() -> u64 {
-    // Leaves room to count upwards.
-    uuid::Uuid::new_v4().as_u64_pair().1 >> 2
-}
-
-/// Three parts with dots, like a JWT.
-fn write(claims: &Claims) -> String {
-    let payload = URL_SAFE_NO_PAD.encode(serde_json::to_string(claims).unwrap_or_default());
-    let check = mix_text(SEED, &payload);
-    format!("sandbox.{payload}.{check:016x}")
-}
-
-fn read(token: &str) -> Option<Claims> {
-    let (payload, check) = token.strip_prefix("sandbox.")?.split_once('.')?;
-    if u64::from_str_radix(check, 16).ok()? != mix_text(SEED, payload) {
-        return None;
-    }
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
 }

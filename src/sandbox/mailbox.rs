@@ -3,6 +3,8 @@
 //! Every change gets the next revision, and each folder keeps its rows by revision, so a page of delta costs its own
 //! length however large the folder is. Nothing here knows HTTP, statuses of refusals aside.
 
+mod restore;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use super::clock;
 use super::contact_rules::{Extended, Writing};
 use super::http::Refusal;
 use super::ids::{Ids, Number};
-use super::properties::Properties;
+use super::properties::Packed;
 
 /// The number of the default folder.
 pub(super) const DEFAULT_FOLDER: Number = 1;
@@ -25,7 +27,7 @@ pub(super) struct Contact {
     pub(super) created: i64,
     pub(super) modified: i64,
     pub(super) origin: Origin,
-    pub(super) properties: Properties,
+    pub(super) properties: Packed,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) extended: Extended,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,10 +203,6 @@ impl Mailbox {
         writing: Writing,
     ) -> Number {
         let (number, revision, now) = (self.next_number(), self.next_revision(), clock::now());
-        let Writing {
-            properties,
-            extended,
-        } = writing;
         let contact = Contact {
             number,
             folder,
@@ -212,8 +210,8 @@ impl Mailbox {
             created: now,
             modified: now,
             origin,
-            properties,
-            extended,
+            properties: Packed::new(&writing.properties),
+            extended: writing.extended,
             photo: None,
         };
         self.restore_contact(contact);
@@ -341,105 +339,6 @@ impl Mailbox {
             folder.generation += 1;
             self.changes.push(Change::Folder(number));
         }
-    }
-
-    /// Puts a stored contact in its place.
-    pub(super) fn restore_contact(&mut self, contact: Contact) {
-        let (number, revision) = (contact.number, contact.revision);
-        self.saw(number, revision);
-        let before = self
-            .contacts
-            .get(&number)
-            .filter(|old| old.folder == contact.folder)
-            .map(|old| old.revision);
-        if let Some(folder) = self.folders.get_mut(&contact.folder) {
-            folder.rows.put(number, before, revision);
-        }
-        self.contacts.insert(number, contact);
-    }
-
-    /// Puts a stored folder in its place.
-    pub(super) fn restore_folder(&mut self, mut folder: Folder) {
-        let (number, revision) = (folder.number, folder.revision);
-        self.saw(number, revision);
-        let before = self.folders.remove(&number).map(|old| {
-            folder.rows = old.rows;
-            old.revision
-        });
-        if folder.parent == Some(DEFAULT_FOLDER) {
-            self.top_folders.put(number, before, revision);
-        }
-        self.folders.insert(number, folder);
-    }
-
-    /// Repeats a stored departure.
-    pub(super) fn restore_gone(&mut self, gone: Gone) {
-        self.saw(gone.number, gone.revision);
-        if gone.purged {
-            self.purged.insert(gone.number);
-        }
-        match gone.folder {
-            Some(folder) => self.restore_gone_contact(gone, folder),
-            None => self.restore_gone_folder(gone),
-        }
-    }
-
-    fn restore_gone_contact(&mut self, gone: Gone, folder: Number) {
-        let left = self
-            .contacts
-            .get(&gone.number)
-            .filter(|contact| contact.folder == folder)
-            .map(|contact| contact.revision);
-        if left.is_some() {
-            self.contacts.remove(&gone.number);
-        }
-        if let Some(folder) = self.folders.get_mut(&folder) {
-            folder
-                .rows
-                .remove(gone.number, left.unwrap_or(gone.revision), gone.revision);
-        }
-    }
-
-    fn restore_gone_folder(&mut self, gone: Gone) {
-        let folder = self.folders.remove(&gone.number);
-        for member in folder.iter().flat_map(|folder| &folder.rows.members) {
-            self.contacts.remove(member);
-        }
-        let parent = folder
-            .as_ref()
-            .map_or(Some(DEFAULT_FOLDER), |folder| folder.parent);
-        if parent == Some(DEFAULT_FOLDER) {
-            self.top_folders.remove(
-                gone.number,
-                folder.map_or(gone.revision, |folder| folder.revision),
-                gone.revision,
-            );
-        }
-    }
-
-    /// Every departure that a delta may still have to tell.
-    pub(super) fn departures(&self) -> Vec<Gone> {
-        let gone = |folder: Option<Number>, rows: &Rows| {
-            let rows = rows.by_revision.iter().filter(|(_, row)| row.gone);
-            rows.map(|(revision, row)| Gone {
-                number: row.number,
-                folder,
-                revision: *revision,
-                purged: self.purged.contains(&row.number),
-            })
-            .collect::<Vec<_>>()
-        };
-        let contacts = self
-            .folders
-            .values()
-            .flat_map(|folder| gone(Some(folder.number), &folder.rows));
-        contacts.chain(gone(None, &self.top_folders)).collect()
-    }
-
-    /// Makes sure that a number and a revision are not used again.
-    pub(super) fn saw(&mut self, number: Number, revision: u64) {
-        self.last_number = self.last_number.max(number);
-        self.last_revision = self.last_revision.max(revision);
     }
 
     fn next_number(&mut self) -> Number {

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,6 @@ enum Record {
 /// The open file.
 #[derive(Debug)]
 pub(super) struct Journal {
-    path: PathBuf,
     file: File,
 }
 
@@ -90,7 +89,7 @@ impl Journal {
         let path = directory.join(FILE);
         let file = snapshot(&path, mailbox)?;
         mailbox.changes.clear();
-        Ok(Self { path, file })
+        Ok(Self { file })
     }
 
     /// Appends what a request changed.
@@ -106,12 +105,6 @@ impl Journal {
         } else {
             self.file.write_all(&lines)
         }
-    }
-
-    /// Writes the whole state once more, without the history.
-    pub(super) fn finish(&mut self, mailbox: &Mailbox) -> io::Result<()> {
-        self.file = snapshot(&self.path, mailbox)?;
-        Ok(())
     }
 }
 

@@ -7,11 +7,14 @@ use serde_json::{Map, Value, json};
 use super::clock;
 use super::ids::Ids;
 use super::mailbox::{Contact, Folder, Origin};
-use super::properties::{Kind, READ_ONLY, TABLE};
+use super::properties::{Kind, Properties, READ_ONLY, TABLE};
 
 /// Characters a list keeps of notes that begin with a line break, and of an extended property (graph-facts 1.6).
 const NOTES_IN_LIST: usize = 256;
 const EXTENDED_IN_LIST: usize = 255;
+
+/// PidLidHasPicture, which the service keeps itself (graph-facts 5).
+const HAS_PICTURE: &str = "Boolean {00062004-0000-0000-c000-000000000046} Id 0x8015";
 
 /// How one request wants contacts shown.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +57,9 @@ impl View<'_> {
             shown.insert("@odata.type".into(), json!("#microsoft.graph.contact"));
         }
         self.managed(contact, key, &mut shown);
+        let properties = contact.properties.open();
         for (name, kind) in TABLE.iter().filter(|(name, _)| self.shows(name)) {
-            if let Some(value) = self.property(contact, name, *kind) {
+            if let Some(value) = self.property(contact.origin, &properties, name, *kind) {
                 shown.insert((*name).to_owned(), value);
             }
         }
@@ -87,12 +91,18 @@ impl View<'_> {
         }
     }
 
-    fn property(&self, contact: &Contact, name: &str, kind: Kind) -> Option<Value> {
+    fn property(
+        &self,
+        origin: Origin,
+        properties: &Properties,
+        name: &str,
+        kind: Kind,
+    ) -> Option<Value> {
         if let Kind::Slot(slot) = kind {
-            return contact.properties.get("emailAddresses")?.get(slot).cloned();
+            return properties.get("emailAddresses")?.get(slot).cloned();
         }
-        let Some(value) = contact.properties.get(name) else {
-            return Some(unset(contact.origin, name, kind));
+        let Some(value) = properties.get(name) else {
+            return Some(unset(origin, name, kind));
         };
         if name == "personalNotes" && self.shape != Shape::Entity {
             return Some(notes_in_list(value));
@@ -101,21 +111,26 @@ impl View<'_> {
     }
 
     fn extended(&self, contact: &Contact, shown: &mut Map<String, Value>) {
-        let rows = self
-            .expand
-            .iter()
-            .filter_map(|id| contact.extended.get(id).map(|value| (id, value)));
-        let rows: Vec<Value> = rows
-            .map(|(id, value)| match self.shape {
+        let rows = self.expand.iter().filter_map(|id| {
+            let value = extended_value(contact, id)?;
+            Some(match self.shape {
                 Shape::Entity => json!({"id": id, "value": value}),
                 Shape::List | Shape::Delta => {
                     json!({"id": id, "value": cut(value, EXTENDED_IN_LIST)})
                 }
             })
-            .collect();
+        });
+        let rows: Vec<Value> = rows.collect();
         if !rows.is_empty() {
             shown.insert("singleValueExtendedProperties".into(), Value::Array(rows));
         }
+    }
+}
+
+fn extended_value<'c>(contact: &'c Contact, id: &str) -> Option<&'c str> {
+    match &contact.photo {
+        Some(_) if id == HAS_PICTURE => Some("true"),
+        _ => contact.extended.get(id).map(String::as_str),
     }
 }
 

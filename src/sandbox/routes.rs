@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::contacts::{self, Context};
 use super::http::{Refusal, Reply, Request};
-use super::login::Caller;
 use super::mailbox::{DEFAULT_FOLDER, Mailbox};
+use super::tokens::Caller;
 use super::{categories, delta, folders, photo};
 
 /// The one person of this service.
@@ -154,7 +154,7 @@ fn in_folders(context: &mut Context<'_>, method: &str, path: &[&str]) -> Result<
         ("POST", []) => folders::create(context, DEFAULT_FOLDER),
         ("GET", ["delta"]) => delta::folders(context),
         // An empty id is a call on the collection (graph-facts 2.4).
-        (_, [] | [""]) => Err(Refusal::not_supported()),
+        (_, [] | ["", ..]) => Err(Refusal::not_supported()),
         (_, [id, rest @ ..]) => in_folder(context, method, id, rest),
     }
 }
@@ -205,7 +205,7 @@ fn in_contacts(
         ("GET", []) => contacts::list(context, folder),
         ("GET", ["$count"]) => contacts::count(context, folder),
         ("POST", []) => contacts::create(context, folder),
-        (_, [] | ["" | "$count"]) => Err(Refusal::not_supported()),
+        (_, [] | ["", ..] | ["$count"]) => Err(Refusal::not_supported()),
         ("POST", [id, "permanentDelete"]) => contacts::purge(context, id),
         (_, [id, rest @ ..]) => on_contact(context, method, id, rest),
     }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::faults::{FaultAction, Faults};
 use super::http::{Refusal, Reply, Request};
 use super::log::Log;
-use super::login::{self, Caller, Login};
+use super::login::Login;
 use super::mailbox::Mailbox;
 use super::persist::Journal;
 use super::routes::{self, Person};
+use super::tokens::{self, Caller};
 use super::{admin, batch, delta};
 
 /// Requests at a time on one mailbox (graph-facts 9.2).
@@ -171,7 +172,7 @@ impl Service {
                 request.path().trim_start_matches('/'),
             ));
         }
-        let caller = login::caller(request)?;
+        let caller = tokens::caller(request)?;
         if request.path().eq_ignore_ascii_case("/v1.0/$batch") {
             tokio::time::sleep(self.latency + extra).await;
             return batch::answer(self, request, caller).await;

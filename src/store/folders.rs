@@ -152,6 +152,9 @@ impl Tx<'_> {
         ))?;
         let shown = self.free_folder_name(above, name)?;
         self.link(above, &shown, ino)?;
+        if graph.is_none() {
+            self.emit(Event::Loaded(ino)); // Made here, so nothing can be missing in it.
+        }
         self.folder(id)?
             .ok_or_else(|| super::Error::Corrupt(format!("folder {} vanished", id.0)))
     }

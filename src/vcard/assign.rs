@@ -69,8 +69,9 @@ impl Shown<'_> {
     fn made_up(&self, line: &Line) -> bool {
         let contact = &self.card.contact;
         match line.name.as_str() {
-            "UID" if self.card.uid().is_none() => {
+            "UID" => {
                 self.id.is_some_and(|id| line.raw == render::uid_line(id))
+                    && self.card.uid().is_none()
             }
             "FN" if contact.text(Field::DisplayName).is_empty() => {
                 line.params.is_empty()
@@ -79,12 +80,6 @@ impl Shown<'_> {
             }
             _ => false,
         }
-    }
-
-    /// Whether a line was shown without having a field although its field was free. It stays where
-    /// it was: only a user who frees a taken slot means the next line to move up.
-    fn stays_unmapped(&self, meaning: &Meaning) -> bool {
-        Draft::of(&self.card.contact).has_room(meaning)
     }
 }
 
@@ -96,41 +91,38 @@ struct Placement<'a> {
     left: Vec<&'a Numbered>,
 }
 
-/// Fills the slots: by preference for FN and EMAIL, else in file order; lines that were residue
-/// before come last, so that they take no slot from a line the service holds.
-fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Placement<'a> {
-    let residue: BTreeSet<&str> = shown
-        .iter()
-        .flat_map(|shown| shown.card.residue.lines_of(UNMAPPED))
-        .collect();
-    let several_categories = lines
-        .iter()
-        .filter(|(_, line)| line.name == "CATEGORIES")
-        .count()
-        > 1;
-    let was_left = |line: &Line| residue.contains(line.raw.as_str());
-    let mut order: Vec<(bool, u8, usize, &Numbered)> = lines
-        .iter()
-        .enumerate()
-        .map(|(at, numbered)| (was_left(&numbered.1), rank(&numbered.1), at, numbered))
-        .collect();
-    order.sort_by_key(|(was_left, rank, at, _)| (*was_left, *rank, *at));
+/// A line that wants a slot.
+struct Candidate<'a> {
+    at: usize,
+    numbered: &'a Numbered,
+    /// Whether the line was residue in the shown card.
+    was_left: bool,
+}
 
+/// Fills the slots. A line that was residue although its slot was free stays residue: only a user
+/// who frees a taken slot means the next line to move up.
+fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Placement<'a> {
+    let held = shown.filter(|shown| !shown.card.residue.is_empty());
+    let held = held.map(|shown| Draft::of(&shown.card.contact));
+    let several_categories = has_several_categories(lines);
     let (mut draft, mut placed, mut left) = (Draft::default(), Vec::new(), Vec::new());
-    for (was_left, _, at, numbered) in order {
+    for Candidate {
+        at,
+        numbered,
+        was_left,
+    } in in_order(lines, shown)
+    {
         let line = &numbered.1;
+        let was_free = |meaning: &Meaning| held.as_ref().is_some_and(|held| held.has_room(meaning));
         let meaning = Meaning::of(line)
-            .filter(|_| !(several_categories && is_marked_category(line)))
-            .filter(|meaning| {
-                !(was_left && shown.is_some_and(|shown| shown.stays_unmapped(meaning)))
-            });
+            .filter(|meaning| !(was_left && was_free(meaning)))
+            .filter(|_| !(several_categories && is_marked_category(line)));
         match meaning {
-            Some(meaning) if draft.place(&meaning) => {
-                // Merged categories have no single line that could be their user's spelling.
-                if !(several_categories && matches!(meaning, Meaning::Categories(_))) {
-                    placed.push((meaning.slot(), numbered));
-                }
+            // Merged categories have no single line that could be their user's spelling.
+            Some(Meaning::Categories(names)) if several_categories => {
+                draft.place(&Meaning::Categories(names));
             }
+            Some(meaning) if draft.place(&meaning) => placed.push((meaning.slot(), numbered)),
             _ => left.push((at, numbered)),
         }
     }
@@ -141,6 +133,34 @@ fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Placement<'a> {
         placed,
         left,
     }
+}
+
+/// By preference for FN and EMAIL, else in file order; what was residue comes last, so that it takes
+/// no slot from a line the service holds.
+fn in_order<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Vec<Candidate<'a>> {
+    let residue: BTreeSet<&str> = shown
+        .iter()
+        .flat_map(|shown| shown.card.residue.lines_of(UNMAPPED))
+        .collect();
+    let candidate = |(at, numbered): (usize, &'a Numbered)| {
+        let was_left = residue.contains(numbered.1.raw.as_str());
+        Candidate {
+            at,
+            numbered,
+            was_left,
+        }
+    };
+    let mut order: Vec<Candidate<'_>> = lines.iter().enumerate().map(candidate).collect();
+    order.sort_by_key(|line| (line.was_left, rank(&line.numbered.1), line.at));
+    order
+}
+
+fn has_several_categories(lines: &[Numbered]) -> bool {
+    lines
+        .iter()
+        .filter(|(_, line)| line.name == "CATEGORIES")
+        .nth(1)
+        .is_some()
 }
 
 fn rank(line: &Line) -> u8 {

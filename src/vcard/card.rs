@@ -12,6 +12,9 @@ const UID_SPACE: Uuid = Uuid::from_u128(0x2f0c_61d8_7be3_4b0d_8d3e_a61c_0c9b_5f4
 const NAMELESS: &str = "Unnamed";
 
 /// What one file means. Two files with equal cards say the same.
+///
+/// Cards come from [`super::read`] and [`Card::from_server`], which keep both parts in agreement;
+/// whoever changes the contact by other means passes both parts through the latter again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Card {
     /// What the service has fields for.

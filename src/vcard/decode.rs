@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::{CardError, CardErrorKind};
 
+const BIG_ENDIAN: &[u8] = b"\xfe\xff";
+const LITTLE_ENDIAN: &[u8] = b"\xff\xfe";
+
 /// The text of a file.
 pub(super) struct Text<'a> {
     /// The text itself.
@@ -15,9 +18,8 @@ pub(super) struct Text<'a> {
 
 /// Decodes a file. Controls are dropped: they cannot be shown and would not survive the service.
 pub(super) fn decode(bytes: &[u8]) -> Result<Text<'_>, CardError> {
-    let big_endian = bytes.starts_with(b"\xfe\xff");
-    if big_endian || bytes.starts_with(b"\xff\xfe") {
-        let text = utf16(bytes.get(2..).unwrap_or_default(), big_endian)?;
+    if is_utf16(bytes) {
+        let text = utf16(bytes)?;
         return Ok(Text {
             text: Cow::Owned(without_controls(&text).into_owned()),
             is_widened: false,
@@ -34,6 +36,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Text<'_>, CardError> {
             is_widened: true,
         }),
     }
+}
+
+/// Whether a file begins with the byte order mark of UTF-16.
+pub(super) fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(BIG_ENDIAN) || bytes.starts_with(LITTLE_ENDIAN)
 }
 
 /// The bytes a widened text stands for.
@@ -71,7 +78,8 @@ fn widened(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn utf16(bytes: &[u8], big_endian: bool) -> Result<String, CardError> {
+fn utf16(bytes: &[u8]) -> Result<String, CardError> {
+    let big_endian = bytes.starts_with(BIG_ENDIAN);
     let unit = |pair: &[u8; 2]| {
         if big_endian {
             u16::from_be_bytes(*pair)
@@ -80,7 +88,7 @@ fn utf16(bytes: &[u8], big_endian: bool) -> Result<String, CardError> {
         }
     };
     let (pairs, rest) = bytes.as_chunks::<2>();
-    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(unit)).collect();
+    let text: Result<String, _> = char::decode_utf16(pairs.iter().skip(1).map(unit)).collect();
     match text {
         Ok(text) if rest.is_empty() => Ok(text),
         _ => Err(CardError::whole(CardErrorKind::Encoding)),

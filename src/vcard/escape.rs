@@ -110,6 +110,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_escaped_reads_back(value in "(\\PC|[\\\\,;:^\"n\n\t]){0,40}") {
             prop_assert_eq!(unescape(&text(&value)), value.as_str());

@@ -58,6 +58,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn folding_loses_nothing(line in "[A-Z]{3}:(\\PC|\\\\n|\\\\\\\\|é|\\x{1F600}){0,200}") {
             let text = folded(&line);

@@ -37,10 +37,20 @@ pub fn read(
 /// between. Cheap enough to ask at every close.
 #[must_use]
 pub fn is_complete(bytes: &[u8]) -> bool {
-    let bytes = bytes
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(bytes)
-        .trim_ascii();
+    if decode::is_utf16(bytes) {
+        let ascii: Vec<u8> = bytes
+            .iter()
+            .copied()
+            .filter(u8::is_ascii)
+            .filter(|byte| *byte != 0)
+            .collect();
+        return reaches_end(&ascii);
+    }
+    reaches_end(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+}
+
+fn reaches_end(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii();
     let begins = bytes
         .get(..11)
         .is_some_and(|head| head.eq_ignore_ascii_case(b"BEGIN:VCARD"));

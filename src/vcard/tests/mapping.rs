@@ -234,6 +234,14 @@ fn a_spelling_goes_when_the_value_changes_elsewhere() {
 }
 
 #[test]
+fn a_spelling_serves_one_of_two_equal_values() {
+    let card = card("FN:x\nitem1.TEL;TYPE=work:1\nTEL;TYPE=work:1");
+    let text = rendered(&card, Version::V4);
+    assert_eq!(text.matches("item1.").count(), 1, "{text}");
+    assert_eq!(read(text.as_bytes(), None, LF).unwrap(), card);
+}
+
+#[test]
 fn a_nameless_contact_still_has_fn_and_n() {
     let name = |field, text: &str| {
         let mut contact = Contact::default();

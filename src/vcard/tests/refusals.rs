@@ -116,6 +116,7 @@ fn other_encodings_of_the_whole_file() {
         format!("\u{feff}{text}").as_bytes(),
         text.replace('\n', "\r\n").as_bytes(),
     ] {
+        assert!(is_complete(bytes));
         assert_eq!(
             read(bytes, None, LF)
                 .unwrap()

@@ -1,0 +1,182 @@
+//! What a running mount says of itself, and what it does when asked over the control socket.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::control::{Handler, SyncOutcome};
+use super::run::Wake;
+use crate::config::{Account, MountSettings};
+use crate::model::Stamp;
+use crate::observe::status::{Connection, FolderStatus, Item, Status};
+use crate::store::{Pending, Problem, Store};
+use crate::sync::{self, Command, Engine};
+use crate::tree::Tree;
+
+/// Looks at a running mount.
+pub(super) struct Report {
+    pub(super) account: Account,
+    pub(super) settings: MountSettings,
+    pub(super) store: Arc<Store>,
+    pub(super) tree: Arc<Tree>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) commands: mpsc::UnboundedSender<Command>,
+    pub(super) wake: Sender<Wake>,
+}
+
+impl Report {
+    /// What the service has not been told yet.
+    pub(super) fn pending(&self) -> Vec<Item> {
+        let rows = self.store.pending().unwrap_or_default();
+        rows.iter().map(|row| self.pending_item(row)).collect()
+    }
+
+    fn pending_item(&self, row: &Pending) -> Item {
+        let path = match (&row.unlinked, row.ino) {
+            (Some((dir, name)), _) => self.tree.path_in(*dir, name),
+            (None, Some(ino)) => self.tree.path_of(ino).unwrap_or_default(),
+            (None, None) => String::new(),
+        };
+        let reason = row
+            .error
+            .clone()
+            .unwrap_or_else(|| row.op.word().to_owned());
+        Item {
+            path,
+            state: "pending".to_owned(),
+            reason: Some(reason),
+            id: row.graph.clone(),
+        }
+    }
+
+    fn problems(&self, word: &str) -> Vec<Item> {
+        let problems = self.store.problems().unwrap_or_default();
+        let wanted = problems
+            .into_iter()
+            .filter(|(_, problem)| problem.word() == word);
+        wanted
+            .map(|(ino, problem)| {
+                self.problem_item(ino.and_then(|ino| self.tree.path_of(ino)), &problem)
+            })
+            .collect()
+    }
+
+    fn problem_item(&self, path: Option<String>, problem: &Problem) -> Item {
+        Item {
+            path: path.unwrap_or_default(),
+            state: problem.word().to_owned(),
+            reason: Some(problem.sentence().to_owned()),
+            id: None,
+        }
+    }
+
+    fn folders(&self) -> Vec<FolderStatus> {
+        let counts = self.store.contact_counts().unwrap_or_default();
+        let folders = self.store.folders().unwrap_or_default();
+        let status = folders.into_iter().map(|folder| FolderStatus {
+            name: self.tree.path_of(folder.ino).unwrap_or(folder.name),
+            contacts: counts
+                .iter()
+                .find(|(id, _)| *id == folder.id)
+                .map_or(0, |(_, count)| *count),
+            loaded: folder.loaded,
+            last_pull: folder.pulled.map(Stamp::to_timestamp),
+        });
+        status.collect()
+    }
+
+    fn drafts(&self) -> Vec<Item> {
+        let drafts = self.tree.drafts().into_iter();
+        drafts
+            .map(|path| Item {
+                path,
+                state: "draft".to_owned(),
+                ..Item::default()
+            })
+            .collect()
+    }
+
+    fn connection(&self) -> Connection {
+        match self.engine.connection() {
+            sync::Connection::Online => Connection::Online,
+            sync::Connection::Offline { reason } => Connection::Offline { reason },
+            sync::Connection::Throttled { until } => {
+                let until = Stamp::now().after(until.saturating_duration_since(Instant::now()));
+                Connection::Throttled {
+                    until: until.to_timestamp(),
+                }
+            }
+            sync::Connection::SignInNeeded { reason } => Connection::SignInNeeded { reason },
+        }
+    }
+}
+
+impl Handler for Report {
+    fn status(&self) -> Status {
+        Status {
+            mount: self.settings.dir.clone(),
+            pid: std::process::id(),
+            account: self.account.name.clone(),
+            mailbox: self.account.mailbox.clone(),
+            read_only: self.settings.read_only,
+            connection: self.connection(),
+            folders: self.folders(),
+            pending: self.pending(),
+            drafts: self.drafts(),
+            conflicts: self.problems("conflict"),
+            rejected: self.problems("rejected"),
+            requests: self.engine.requests(),
+        }
+    }
+
+    fn file_status(&self, path: &str) -> Option<Item> {
+        let ino = self.tree.find(path)?;
+        let status = self.status();
+        let special = [
+            status.drafts,
+            status.conflicts,
+            status.rejected,
+            status.pending,
+        ];
+        let id = self.store.graph_id(ino).ok().flatten();
+        let found = special.into_iter().flatten().find(|item| item.path == path);
+        let item = found.unwrap_or_else(|| Item {
+            path: path.to_owned(),
+            state: "synced".to_owned(),
+            ..Item::default()
+        });
+        Some(Item {
+            id: id.map(|id| id.to_string()),
+            ..item
+        })
+    }
+
+    fn sync(&self) -> SyncOutcome {
+        let (done, finished) = oneshot::channel();
+        if self.commands.send(Command::Sync(done)).is_err() {
+            return SyncOutcome::Offline("the mount is ending".to_owned());
+        }
+        match finished.blocking_recv() {
+            Ok(Err(reason)) => return SyncOutcome::Offline(reason),
+            Ok(Ok(())) => {}
+            Err(_) => return SyncOutcome::Offline("the mount is ending".to_owned()),
+        }
+        let left: Vec<Item> = self
+            .pending()
+            .into_iter()
+            .chain(self.problems("conflict"))
+            .chain(self.problems("rejected"))
+            .collect();
+        if left.is_empty() {
+            SyncOutcome::InStep
+        } else {
+            SyncOutcome::Left(left)
+        }
+    }
+
+    fn unmount(&self) {
+        let _ended = self.wake.send(Wake::Stop);
+    }
+}
