@@ -218,19 +218,24 @@ impl Api {
         }
     }
 
+    /// Sends any request below `/me`; returns status and JSON body.
     #[track_caller]
-    fn json(&self, method: &str, path: &str, body: Option<&Value>, status: u16) -> Value {
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let bytes = body.map(|body| serde_json::to_vec(body).unwrap());
-        let kind = if body.is_some() {
-            "application/json"
-        } else {
-            ""
-        };
+        let kind = body.map_or("", |_| "application/json");
         let target = format!("{BASE}{path}");
         let reply = self.send(method, &target, kind, &bytes.unwrap_or_default());
-        let said = text(&reply.body);
-        assert_eq!(reply.status, status, "{method} {target}: {said}");
-        serde_json::from_slice(&reply.body).unwrap_or(Value::Null)
+        (
+            reply.status,
+            serde_json::from_slice(&reply.body).unwrap_or_default(),
+        )
+    }
+
+    #[track_caller]
+    fn json(&self, method: &str, path: &str, body: Option<&Value>, status: u16) -> Value {
+        let (got, reply) = self.request(method, path, body);
+        assert_eq!(got, status, "{method} {path}: {reply}");
+        reply
     }
 
     /// The mailbox serves few at a time; this client waits its turn as the other does.

@@ -56,9 +56,20 @@ pub(super) fn converted(schema: &Value, all: &Value, direction: Direction) -> Va
         }
     }
     if is_nullable {
-        json!({ "anyOf": [{ "type": "null" }, members] })
+        or_null(members)
     } else {
         Value::Object(members)
+    }
+}
+
+/// Spelled so that messages name what is wrong, where that can be.
+fn or_null(mut members: Map<String, Value>) -> Value {
+    match members.get_mut("type") {
+        Some(kind) => {
+            *kind = json!([kind, "null"]);
+            Value::Object(members)
+        }
+        None => json!({ "anyOf": [{ "type": "null" }, members] }),
     }
 }
 
