@@ -102,7 +102,9 @@ impl Tree {
                 Ok(tx.link(to.dir, to.name, ino)?)
             }
         })?;
-        self.writers().forget_if(ino, !self.is_uncommitted(ino));
+        if !self.is_uncommitted(ino) {
+            self.writers().forget(ino);
+        }
         Ok(())
     }
 
