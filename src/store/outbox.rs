@@ -128,11 +128,13 @@ fn whole_job((mut job, base, ours): Raw) -> Result<Job> {
     Ok(job)
 }
 
-/// Rows that wait for an earlier row of the same contact or folder, or for a folder the service has yet to make, are not ready.
+/// Rows that wait for an earlier row of the same contact or folder, or for a folder the service has yet to make, are not
+/// ready. Folders change one after the other, for one may take the name that another gives up.
 const READY: &str = "
     sending = 0 AND not_before <= ?1
     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact = o.contact AND p.seq < o.seq)
     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.folder = o.folder AND p.seq < o.seq)
+    AND (o.contact IS NOT NULL OR NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact IS NULL AND p.seq < o.seq))
     AND CASE op
         WHEN 'create' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
         WHEN 'move' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
