@@ -31,6 +31,7 @@ impl Tree {
     /// # Errors
     /// [`Error::Card`] when the text is complete but no acceptable card.
     pub fn flush(&self, ino: Ino, pid: u32) -> Result<Option<Ticket>> {
+        let _edit = self.edit();
         if self.save_scratch(ino)?
             || !self.is_dirty_card(ino)
             || !self.writers().is_writer(ino, pid)
@@ -49,6 +50,7 @@ impl Tree {
     /// # Errors
     /// [`Error::Incomplete`] for a held text, [`Error::Stale`] for a clash, [`Error::Card`] as above.
     pub fn fsync(&self, ino: Ino) -> Result<Option<Ticket>> {
+        let _edit = self.edit();
         if self.save_scratch(ino)? || !self.is_card(ino) {
             return Ok(None);
         }
@@ -109,6 +111,9 @@ impl Tree {
         let quiet = self.writers().quiet(all);
         for ino in quiet {
             let _edit = self.edit();
+            if !self.writers().is_quiet(ino, all) {
+                continue; // Written or committed meanwhile.
+            }
             if self.is_dirty_card(ino)
                 && let Err(error) = self.settle_one(ino)
             {
