@@ -34,13 +34,13 @@ impl Problem {
 }
 
 impl Store {
-    /// Why a contact's save numbered `seq` was not taken, if it was not.
+    /// Why a contact's save numbered `seq` was not taken, if it was not: those behind a refused one fall with it.
     ///
     /// # Errors
     /// When the database fails.
     pub fn problem(&self, contact: RowId, seq: Seq) -> Result<Option<Problem>> {
         Ok(self
-            .problems_where("id = ?1 AND problem_seq = ?2", (contact.0, seq.0))?
+            .problems_where("id = ?1 AND problem_seq >= ?2", (contact.0, seq.0))?
             .pop()
             .map(|(_, problem)| problem))
     }
@@ -174,11 +174,12 @@ impl Tx<'_> {
         else {
             return self.finish(seq);
         };
+        let last = self.last_job(contact.id)?.map(|job| job.seq);
         self.drop_jobs(contact.id)?;
         if contact.graph.is_none() {
             return self.back_to_draft(&contact, problem);
         }
-        self.set_problem(contact.id, Some(seq), problem)?;
+        self.set_problem(contact.id, last, problem)?;
         let Some(ino) = contact.ino else {
             return Ok(());
         };

@@ -15,6 +15,8 @@ use crate::vcard::{self, Card, CardError};
 /// A queued save that somebody may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
+    /// The file.
+    pub ino: Ino,
     /// The contact.
     pub contact: RowId,
     /// The save.
@@ -173,6 +175,7 @@ impl Tree {
         };
         self.change(|tx| {
             Ok(tx.last_job(contact)?.map(|job| Ticket {
+                ino,
                 contact,
                 seq: job.seq,
             }))
@@ -228,7 +231,8 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
         Some(contact) => accept_change(tx, &contact, bytes)?,
         None => accept_new(tx, &row, (dir, &name), bytes)?,
     };
-    tx.put_text(row.ino, bytes)?;
+    let ino = row.ino;
+    tx.put_text(ino, bytes)?;
     let kind = InodeKind::Card(Some(contact));
     let size = bytes.len() as u64;
     tx.put_inode(InodeRow {
@@ -237,11 +241,11 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
         attr: crate::store::Attr { size, ..row.attr },
         ..row
     })?;
-    tx.end_edit(row.ino)?;
-    tx.drop_blob(row.ino);
+    tx.end_edit(ino)?;
+    tx.drop_blob(ino);
     tx.clear_rejected(dir, &name)?;
     tx.clear_problem(contact)?;
-    Ok(Outcome::Taken(seq.map(|seq| Ticket { contact, seq })))
+    Ok(Outcome::Taken(seq.map(|seq| Ticket { ino, contact, seq })))
 }
 
 /// Whether the contact changed elsewhere since this file's edit began.

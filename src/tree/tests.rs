@@ -403,3 +403,32 @@ fn a_hard_link_keeps_the_newest_text_of_a_removed_card() {
     world.unlink("Ann.vcf");
     assert_eq!(world.text("Ann.vcf~").len(), 1000);
 }
+
+/// Whoever waits for a save that fell with an earlier one must hear of it.
+#[test]
+fn a_save_behind_a_refused_one_is_refused() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let ino = world.ino("Ann.vcf");
+    world.save("Ann.vcf", &card("Ann", "2"));
+    let sent = change(&world.store, |tx| tx.take_ready(1));
+    world.overwrite(ino, &card("Ann", "3"));
+    let ticket = world.tree.fsync(ino).unwrap().unwrap();
+    change(&world.store, |tx| {
+        tx.not_taken(sent[0].seq, &Problem::Rejected("no".to_owned()))
+    });
+    assert!(matches!(world.tree.verdict(ticket).unwrap(), Some(Err(_))));
+}
+
+#[test]
+fn a_refused_new_contact_is_refused_to_who_waits() {
+    let world = World::new();
+    let ino = world.create("Ann.vcf", &card("Ann", "2"));
+    let ticket = world.tree.fsync(ino).unwrap().unwrap();
+    let sent = change(&world.store, |tx| tx.take_ready(1));
+    change(&world.store, |tx| {
+        tx.not_taken(sent[0].seq, &Problem::Rejected("no".to_owned()))
+    });
+    assert!(matches!(world.tree.verdict(ticket).unwrap(), Some(Err(_))));
+    assert_eq!(world.text("Ann.vcf"), card("Ann", "2"));
+}
