@@ -5,6 +5,7 @@
 //! unlink that leaves a scratch file behind.
 
 use super::commit::{Outcome, accept};
+use super::data::MAX_TEXT;
 use super::dir::{again_when_overtaken, check_entry, remove_name};
 use super::{Error, Place, Result, Tree, check_name, place};
 use crate::model::Ino;
@@ -352,6 +353,13 @@ pub(super) fn become_card(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Re
     let Some(mut row) = tx.inode(ino)? else {
         return Err(Error::NotFound);
     };
+    match row.kind {
+        InodeKind::File if tx.blobs().len(ino) > MAX_TEXT => return Err(Error::TooBig),
+        InodeKind::File => {}
+        // Another name of a contact's file: what `mv` copies is a contact of its own (behaviour 4.10).
+        InodeKind::Card(_) => return Err(Error::CrossDevice),
+        _ => return Err(Error::NotPermitted("a contact is a regular file")),
+    }
     row.kind = InodeKind::Card(None);
     row.dirty = true;
     tx.put_inode(row)?;
