@@ -41,7 +41,8 @@ impl Tree {
             return Ok(None);
         }
         match self.commit(ino) {
-            Err(Error::Incomplete | Error::Stale) => Ok(None),
+            Err(Error::Incomplete) => self.save_attr(ino).map(|()| None),
+            Err(Error::Stale) => Ok(None),
             done => done,
         }
     }

@@ -261,6 +261,12 @@ fn replace_scratch(tx: &mut Tx<'_>, to: &Side<'_>, over: Option<Ino>) -> Result<
 fn move_card(tx: &mut Tx<'_>, from: &Side<'_>, ino: Ino, to: &Side<'_>) -> Result<()> {
     tx.unlink(from.dir, from.name)?;
     tx.link(to.dir, to.name, ino)?;
+    if tx
+        .inode(ino)?
+        .is_some_and(|row| row.kind == InodeKind::Card(None))
+    {
+        return adopt(tx, ino, to.dir, to.name); // A draft is the new text of what was there, as a scratch file is.
+    }
     if from.dir != to.dir
         && let Some(InodeRow {
             kind: InodeKind::Card(Some(contact)),

@@ -432,3 +432,56 @@ fn a_refused_new_contact_is_refused_to_who_waits() {
     assert!(matches!(world.tree.verdict(ticket).unwrap(), Some(Err(_))));
     assert_eq!(world.text("Ann.vcf"), card("Ann", "2"));
 }
+
+#[test]
+fn a_huge_file_is_refused_unread() {
+    let world = World::new();
+    let ino = world.create("big.vcf", &card("Ann", "1"));
+    let scratch = world.create("big", &card("Ann", "1"));
+    let size = SetAttr {
+        size: Some(1 << 40),
+        ..SetAttr::default()
+    };
+    let done = world.tree.set_attr(ino, size, ME);
+    assert!(matches!(done, Err(Error::TooBig)), "{done:?}");
+    let done = world.tree.write(ino, 1 << 40, b"x", ME);
+    assert!(matches!(done, Err(Error::TooBig)), "{done:?}");
+    world.tree.set_attr(scratch, size, ME).unwrap();
+    let done = world.rename("big", "big2.vcf");
+    assert!(matches!(done, Err(Error::TooBig)), "{done:?}");
+}
+
+#[test]
+fn a_contacts_hard_link_becomes_no_second_contact() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    world
+        .tree
+        .link(world.ino("Ann.vcf"), world.people, "Ann~")
+        .unwrap();
+    let done = world.rename("Ann~", "Bob.vcf");
+    assert!(matches!(done, Err(Error::CrossDevice)), "{done:?}");
+    assert_eq!(world.names(), ["Ann.vcf", "Ann~"]);
+}
+
+/// A draft renamed over a contact's file is its new text, as any file is.
+#[test]
+fn a_draft_renamed_over_a_contact_is_its_text() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let draft = world.create("new.vcf", "BEGIN:VCARD\r\n");
+    world.rename("new.vcf", "Ann.vcf").unwrap();
+    world.write(draft, &card("Ann", "3"));
+    world.tree.flush(draft, ME).unwrap();
+    assert_eq!(world.queued(), [Op::Update]);
+}
+
+#[test]
+fn a_draft_keeps_its_time() {
+    let world = World::new();
+    let ino = world.create("new.vcf", "BEGIN:VCARD\r\n");
+    world.tree.flush(ino, ME).unwrap();
+    let before = world.tree.stat(ino).unwrap().mtime;
+    let world = world.reborn();
+    assert_eq!(world.look("new.vcf").unwrap().mtime, before);
+}
