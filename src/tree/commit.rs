@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use super::rename::adopt;
 use super::{Error, Result, Tree};
 use crate::model::Ino;
 use crate::names;
@@ -224,6 +225,11 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
         return Ok(Outcome::Taken(None));
     };
     let contact = contact.map(|id| tx.contact(id)).transpose()?.flatten();
+    if contact.is_none() && adopt_by_uid(tx, row.ino, dir, bytes)? {
+        let kept = tx.inode(row.ino)?.ok_or(Error::NotFound)?;
+        let attr = row.attr;
+        return accept(tx, InodeRow { attr, ..kept }, bytes);
+    }
     let (contact, seq) = match contact {
         Some(contact) if is_stale(tx, &contact, &row)? => {
             put_aside(tx, &row, bytes, &Problem::Conflict(CLASH.to_owned()))?;
@@ -281,7 +287,7 @@ fn read(
     )
 }
 
-/// A new card: the update of a contact just unlinked if it carries that one's UID (behaviour 4.5), else a new contact.
+/// A new contact.
 fn accept_new(
     tx: &mut Tx<'_>,
     row: &InodeRow,
@@ -289,18 +295,12 @@ fn accept_new(
     bytes: &[u8],
 ) -> Result<(RowId, Option<Seq>)> {
     let mut card = vcard::read(bytes, None, tx.style())?;
-    if let Some(uid) = card.uid() {
-        if let Some(contact) = take_back_by_uid(tx, dir, &uid)? {
-            tx.set_contact_ino(contact.id, Some(row.ino))?;
-            return accept_change(tx, &contact, bytes);
-        }
-        if let Some(folder) = tx.folder_of_dir(dir)?
-            && tx.has_uid(folder.id, &uid)?
-        {
-            card = card.without_uid(); // A copy: it gets a UID of its own (behaviour 4.3).
-        }
-    }
     let folder = tx.folder_of_dir(dir)?.ok_or(Error::NotFound)?;
+    if let Some(uid) = card.uid()
+        && tx.has_uid(folder.id, &uid)?
+    {
+        card = card.without_uid(); // A copy: it gets a UID of its own (behaviour 4.3).
+    }
     if names::file_name(&card.contact) != name {
         card.set_file_name_hint(Some(name));
     }
@@ -309,14 +309,22 @@ fn accept_new(
     Ok((contact, Some(seq)))
 }
 
-fn take_back_by_uid(tx: &mut Tx<'_>, dir: Ino, uid: &str) -> Result<Option<ContactRow>> {
-    for (name, id) in tx.unlinked_in(dir)? {
-        if tx.uid_of(id)?.as_deref() == Some(uid) {
-            tx.take_back(dir, &name)?;
-            return Ok(tx.contact(id)?);
+/// Lets a new file stand for a contact of the same UID that was just unlinked, if there is one (behaviour 4.5).
+fn adopt_by_uid(tx: &mut Tx<'_>, ino: Ino, dir: Ino, bytes: &[u8]) -> Result<bool> {
+    let unlinked = tx.unlinked_in(dir)?;
+    if unlinked.is_empty() {
+        return Ok(false);
+    }
+    let Some(uid) = vcard::read(bytes, None, tx.style())?.uid() else {
+        return Ok(false);
+    };
+    for (name, id) in unlinked {
+        if tx.uid_of(id)?.as_deref() == Some(&uid) {
+            adopt(tx, ino, dir, &name)?;
+            return Ok(true);
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 /// Keeps a text that was not accepted beside the contact, whose file shows the last good card again. A draft stays

@@ -384,17 +384,18 @@ pub(super) fn become_card(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Re
 
 /// Lets an inode stand for the contact whose file of this name was just unlinked, if there is one.
 pub(super) fn adopt(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Result<()> {
-    let Some((contact, old)) = tx.take_back(dir, name)? else {
+    let Some(back) = tx.take_back(dir, name)? else {
         return Ok(());
     };
-    let (Some(contact), Some(mut row)) = (tx.contact(contact)?, tx.inode(ino)?) else {
+    let (Some(contact), Some(mut row)) = (tx.contact(back.contact)?, tx.inode(ino)?) else {
         return Ok(());
     };
-    if let Some(text) = tx.text(old)? {
+    if let Some(text) = tx.text(back.ino)? {
         tx.put_text(ino, &text)?; // The last good text, should this one never become a card.
     }
     tx.set_contact_ino(contact.id, Some(ino))?;
-    tx.begin_edit(ino, contact.change_key.as_ref())?;
+    tx.end_edit(ino)?;
+    tx.begin_edit(ino, back.key.as_ref())?;
     row.kind = InodeKind::Card(Some(contact.id));
     Ok(tx.put_inode(row)?)
 }

@@ -485,3 +485,30 @@ fn a_draft_keeps_its_time() {
     let world = world.reborn();
     assert_eq!(world.look("new.vcf").unwrap().mtime, before);
 }
+
+/// After a power cut the row may say "edited" while the bytes never reached the disk.
+#[test]
+fn a_lost_backing_file_costs_the_edit_only() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let ino = world.ino("Ann.vcf");
+    world.write(ino, "BEGIN");
+    world.store.blobs().remove(ino);
+    let world = world.reborn();
+    assert!(world.text("Ann.vcf").contains(":1\r\n"));
+    world.save("Ann.vcf", &card("Ann", "2"));
+    assert_eq!(world.queued(), [Op::Update]);
+}
+
+/// A change made elsewhere within the grace is not overwritten by a text that does not know it.
+#[test]
+fn a_file_that_comes_back_does_not_undo_a_change_elsewhere() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    world.unlink("Ann.vcf");
+    world.serve("a", "2", "Ann", "2");
+    let ino = world.create("Ann.vcf", &card("Ann", "3"));
+    world.tree.flush(ino, ME).unwrap();
+    assert!(world.text("Ann.vcf").contains(":2\r\n"));
+    assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
+}
