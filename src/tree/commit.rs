@@ -87,27 +87,26 @@ impl Tree {
             return Err(Error::Incomplete);
         }
         let row = self.row(ino)?;
-        let replaced = self.memory().get(ino).is_some_and(|node| node.replaced);
-        let done = self.change(|tx| match tx.inode(ino)? {
-            Some(kept) => accept(
-                tx,
-                InodeRow {
-                    attr: row.attr,
-                    ..kept
-                },
-                &bytes,
-            )
-            .map(Some),
-            None if replaced => {
-                put_aside(tx, &row, &bytes, &Problem::Conflict(CLASH.to_owned())).map(|()| None)
+        let done = self.change(|tx| match (tx.inode(ino)?, self.place_lost(ino)) {
+            (Some(kept), _) => {
+                let attr = row.attr;
+                accept(tx, InodeRow { attr, ..kept }, &bytes)
             }
-            None => Ok(Some(Outcome::Taken(None))),
+            (None, Some((dir, name))) => accept_replaced(tx, row, (dir, &name), &bytes),
+            (None, None) => Ok(Outcome::Taken(None)),
         })?;
         self.writers().forget(ino);
         match done {
-            Some(Outcome::Taken(ticket)) => Ok(ticket),
-            Some(Outcome::Clash) | None => Err(Error::Stale),
+            Outcome::Taken(ticket) => Ok(ticket),
+            Outcome::Clash => Err(Error::Stale),
         }
+    }
+
+    /// Where an inode was that a change made elsewhere, or the putting aside of its text, took from its name.
+    fn place_lost(&self, ino: Ino) -> Option<(Ino, String)> {
+        let memory = self.memory();
+        let node = memory.get(ino).filter(|node| node.replaced)?;
+        node.was.as_deref().cloned()
     }
 
     /// Commits or puts aside what has been quiet for 10 s; everything that is not committed when `all`.
@@ -253,6 +252,49 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
     tx.clear_rejected(dir, &name)?;
     tx.clear_problem(contact)?;
     Ok(Outcome::Taken(seq.map(|seq| Ticket { ino, contact, seq })))
+}
+
+/// Accepts a text written through a handle whose file is not at its name any more (behaviour 2.3). It goes back there
+/// if nothing was saved since, or if the contact was deleted elsewhere: the edit wins (behaviour 6.4).
+fn accept_replaced(
+    tx: &mut Tx<'_>,
+    mut row: InodeRow,
+    (dir, name): (Ino, &str),
+    bytes: &[u8],
+) -> Result<Outcome> {
+    let contact = match row.kind {
+        InodeKind::Card(Some(id)) => tx.contact(id)?,
+        _ => None,
+    };
+    let shown = match &contact {
+        Some(contact) if contact.ino.is_none() => return Ok(Outcome::Taken(None)), // Unlinked here since.
+        Some(contact) => contact.ino.map(|ino| tx.inode(ino)).transpose()?.flatten(),
+        None => None,
+    };
+    let (dir, name) = match &shown {
+        Some(shown) => tx.card_name(shown.ino)?.unwrap_or((dir, name.to_owned())),
+        None => (dir, name.to_owned()),
+    };
+    let free = match &shown {
+        Some(shown) => !shown.dirty && tx.text(shown.ino)? == tx.text(row.ino)?,
+        None => contact.is_none() && tx.inode(dir)?.is_some() && tx.entry(dir, &name)?.is_none(),
+    };
+    if !free {
+        tx.keep_rejected(dir, &name, bytes, &Problem::Conflict(CLASH.to_owned()))?;
+        return Ok(Outcome::Clash);
+    }
+    if contact.is_none() {
+        row.kind = InodeKind::Card(None);
+    }
+    tx.put_inode(row.clone())?;
+    tx.foreign(|tx| {
+        tx.link(dir, &name, row.ino)?;
+        shown.map_or(Ok(()), |shown| tx.orphan(shown.ino, true))
+    })?;
+    if let Some(contact) = contact {
+        tx.set_contact_ino(contact.id, Some(row.ino))?;
+    }
+    accept(tx, row, bytes)
 }
 
 /// Whether the contact changed elsewhere since this file's edit began.

@@ -464,6 +464,35 @@ fn a_contacts_hard_link_becomes_no_second_contact() {
     assert_eq!(world.names(), ["Ann.vcf", "Ann~"]);
 }
 
+/// Somebody has the file open while its contact is deleted elsewhere, and goes on writing.
+#[test]
+fn a_text_written_after_a_deletion_elsewhere_is_kept() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let ino = world.ino("Ann.vcf");
+    world.vanish("a");
+    world.overwrite(ino, &card("Ann", "3"));
+    world.tree.flush(ino, ME).unwrap();
+    assert_eq!(world.text("Ann.vcf"), card("Ann", "3"));
+    assert_eq!(world.queued(), [Op::Create]);
+}
+
+/// `cat > FILE`, typed by hand, is quiet for longer than 10 s.
+#[test]
+fn a_slow_writer_may_end_a_text_that_was_put_aside() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let ino = world.ino("Ann.vcf");
+    world.overwrite(ino, "BEGIN:VCARD\r\n");
+    world.tree.settle(true);
+    assert!(world.text("Ann.vcf").contains(":1\r\n"));
+    world.write(ino, &card("Ann", "3"));
+    world.tree.flush(ino, ME).unwrap();
+    assert_eq!(world.text("Ann.vcf"), card("Ann", "3"));
+    assert_eq!(world.names(), ["Ann.vcf"]);
+    assert_eq!(world.queued(), [Op::Update]);
+}
+
 /// A draft renamed over a contact's file is its new text, as any file is.
 #[test]
 fn a_draft_renamed_over_a_contact_is_its_text() {
