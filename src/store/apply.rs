@@ -113,6 +113,9 @@ impl Tx<'_> {
         let Some(new) = self.contact(row.id)? else {
             return Ok(());
         };
+        if row.card == new.card {
+            self.rebase_edit(row, &theirs.change_key)?; // A photo or a flag: nobody's edit is stale.
+        }
         if queued || new.ino.is_none() {
             return Ok(());
         }
