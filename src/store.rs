@@ -357,6 +357,10 @@ impl Store {
              AND ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)",
             [],
         )?;
+        writer.execute(
+            "DELETE FROM edit WHERE ino NOT IN (SELECT ino FROM inode)",
+            [],
+        )?;
         let mut wanted = writer.prepare("SELECT ino FROM inode WHERE kind = 3 OR dirty")?;
         let wanted: HashSet<u64> = wanted
             .query_map([], |row| row.get(0))?

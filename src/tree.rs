@@ -304,10 +304,17 @@ impl Tree {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        self.store.write(|tx| {
+        let done = self.store.write(|tx| {
             tx.forget(&forgotten)?;
             change(tx)
-        })
+        });
+        if done.is_err() {
+            self.forgotten
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(forgotten);
+        }
+        done
     }
 }
 

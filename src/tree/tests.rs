@@ -541,3 +541,110 @@ fn a_file_that_comes_back_does_not_undo_a_change_elsewhere() {
     assert!(world.text("Ann.vcf").contains(":2\r\n"));
     assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
 }
+
+/// A photo or a flag makes a new version that says the same.
+#[test]
+fn a_new_version_that_says_the_same_is_no_clash() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let ino = world.ino("Ann.vcf");
+    world.overwrite(ino, &card("Ann", "3"));
+    world.serve("a", "2", "Ann", "1");
+    world.tree.fsync(ino).unwrap();
+    assert_eq!(world.text("Ann.vcf"), card("Ann", "3"));
+    assert_eq!(world.queued(), [Op::Update]);
+}
+
+/// Backing files and texts of what is gone go too, also when the operation that would do it fails.
+#[test]
+fn what_is_forgotten_is_removed() {
+    let world = World::new();
+    world.create("half", "BEGIN:VCARD\r\nEND:VCARD\r\n");
+    let ino = world.create("note", "x");
+    world.unlink("note");
+    world.tree.forget(ino, 1);
+    assert!(world.store.blobs().exists(ino));
+    world.rename("half", "half.vcf").unwrap_err();
+    world.unlink("half");
+    assert!(!world.store.blobs().exists(ino));
+}
+
+/// Unlinked and open, renamed over and open, two names and one left: as on any filesystem.
+#[test]
+fn scratch_files_live_while_they_are_named_or_open() {
+    let world = World::new();
+    let open = world.create("open", "old");
+    world.create("new", "new");
+    world.rename("new", "open").unwrap();
+    assert_eq!(world.text("open"), "new");
+    assert_eq!(world.text_of(open), "old");
+    assert_eq!(world.tree.stat(open).unwrap().nlink, 0);
+    world.write(open, "OLDER");
+    world.tree.flush(open, ME).unwrap();
+    assert_eq!(world.text_of(open), "OLDER");
+    world.tree.forget(open, 1);
+    assert!(matches!(world.tree.stat(open), Err(Error::NotFound)));
+
+    let two = world.create("two", "2");
+    let linked = world.tree.link(two, world.people, "two again").unwrap();
+    assert_eq!((linked.ino, linked.nlink), (two, 2));
+    world.unlink("two");
+    assert_eq!(world.tree.stat(two).unwrap().nlink, 1);
+    let world = world.reborn();
+    assert_eq!(world.text("two again"), "2");
+    assert_eq!(world.look("two again").unwrap().nlink, 1);
+}
+
+/// Each way of saving is one update of the same contact.
+#[test]
+fn every_way_of_saving_is_one_update() {
+    let ways: [fn(&World, &str); 5] = [
+        |world, text| world.save("Ann.vcf", text),
+        |world, text| {
+            world.rename("Ann.vcf", "Ann.vcf~").unwrap();
+            let ino = world.create("Ann.vcf", text);
+            world.tree.flush(ino, ME).unwrap();
+            world.unlink("Ann.vcf~");
+        },
+        |world, text| {
+            world.create(".Ann.vcf.Xy12Ab", text);
+            world.rename(".Ann.vcf.Xy12Ab", "Ann.vcf").unwrap();
+        },
+        |world, text| {
+            world.unlink("Ann.vcf");
+            let ino = world.create("Ann.vcf", text);
+            world.tree.flush(ino, ME).unwrap();
+        },
+        |world, text| {
+            let ino = world.ino("Ann.vcf");
+            world.tree.link(ino, world.people, "Ann.vcf~").unwrap();
+            world.create("tmp", text);
+            world.rename("tmp", "Ann.vcf").unwrap();
+            assert!(world.text("Ann.vcf~").contains(":1\r\n"));
+        },
+    ];
+    for way in ways {
+        let world = World::new();
+        world.serve("a", "1", "Ann", "1");
+        let text = card("Ann", "3");
+        way(&world, &text);
+        assert_eq!(world.queued(), [Op::Update]);
+        assert_eq!(world.text("Ann.vcf"), text);
+        let world = world.reborn();
+        assert_eq!(world.queued(), [Op::Update]);
+        assert_eq!(world.text("Ann.vcf"), text);
+    }
+}
+
+#[test]
+fn an_exchange_of_contact_and_scratch_file_is_an_update() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let text = card("Ann", "3");
+    world.create("new", &text);
+    let (new, old) = ((world.people, "new"), (world.people, "Ann.vcf"));
+    world.tree.rename(new, old, Target::Exchange).unwrap();
+    assert_eq!(world.text("Ann.vcf"), text);
+    assert!(world.text("new").contains(":1\r\n"));
+    assert_eq!(world.queued(), [Op::Update]);
+}
