@@ -12,6 +12,7 @@ mod plan;
 mod pull;
 mod push;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub struct Engine {
     outbox: Arc<Notify>,
     /// The connection is back: do not wait out the pause.
     resumed: Notify,
+    /// The folder tree was read just before the loops began.
+    tree_is_fresh: AtomicBool,
     /// One pull at a time.
     pulling: tokio::sync::Mutex<()>,
 }
@@ -83,7 +86,7 @@ impl Wake for Waker {
 }
 
 impl Engine {
-    /// Makes an engine; nothing is sent before [`Engine::run`] or [`Engine::read_folders`].
+    /// Makes an engine; nothing is sent before [`Engine::run`] or [`Engine::read_folders_first`].
     #[must_use]
     pub fn new(store: Arc<Store>, client: Client, settings: Settings) -> Arc<Self> {
         let outbox = Arc::new(Notify::new());
@@ -95,6 +98,7 @@ impl Engine {
             health: Mutex::default(),
             outbox,
             resumed: Notify::new(),
+            tree_is_fresh: AtomicBool::new(false),
             pulling: tokio::sync::Mutex::default(),
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Applying is idempotent and order does not matter, because delta replays, repeats and reorders (graph-facts 3.2).
 
-use super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Result, RowId, Tx};
+use super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Result, RowId, Tx, contacts};
 use crate::model::{ChangeKey, ClientId, Contact, ContactId, Ino, ResidueText, Stamp};
 use crate::names;
 use crate::vcard::{self, Card};
@@ -199,6 +199,9 @@ impl Tx<'_> {
         };
         let ino = self.new_inode(InodeKind::Card(Some(id)), attr)?;
         self.put_text(ino, &bytes)?;
+        if let Some(graph) = &contact.graph {
+            self.note_uid(id, card, graph)?;
+        }
         let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
         self.link(folder.ino, &name, ino)?;
         self.set_contact_ino(id, Some(ino))
@@ -401,10 +404,18 @@ impl Tx<'_> {
                 theirs.residue.as_ref().map(ResidueText::as_str),
                 theirs.modified.map(|modified| modified.0),
             ))?;
-        let card = self.contact(id)?.and_then(|row| row.card);
-        let uid = card
-            .and_then(|card| card.uid())
-            .unwrap_or_else(|| vcard::derived_uid(&theirs.id));
+        // Without the residue the UID is not known yet: the file's making tells it.
+        match &theirs.residue {
+            Some(residue) => {
+                let card = Card::from_server(theirs.contact.clone(), contacts::decode(residue));
+                self.note_uid(id, &card, &theirs.id)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn note_uid(&mut self, id: RowId, card: &Card, graph: &ContactId) -> Result<()> {
+        let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(graph));
         self.set_uid(id, Some(&uid))
     }
 

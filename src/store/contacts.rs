@@ -80,7 +80,7 @@ pub(super) fn card_from_json(json: &str) -> Result<Card> {
 }
 
 /// A residue that cannot be read is shown as none; it is never a reason to hide a contact (vcard-mapping 6).
-fn decode(text: &ResidueText) -> Residue {
+pub(super) fn decode(text: &ResidueText) -> Residue {
     Residue::decode(text).unwrap_or_else(|error| {
         tracing::warn!(%error, "a residue property is damaged");
         Residue::default()

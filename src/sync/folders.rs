@@ -1,22 +1,33 @@
 //! The folder tree: what appeared, vanished, was renamed or moved at the service.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use super::{Engine, Failure};
 use crate::model::{Folder, FolderId};
 use crate::store::{self, FolderRow, FolderRowId, Tx};
 
 impl Engine {
+    /// Reads the folder tree before the loops begin; the first pull need not read it again.
+    ///
+    /// # Errors
+    /// When the service or the store fails.
+    pub async fn read_folders_first(&self) -> Result<(), Failure> {
+        self.read_folders().await?;
+        self.tree_is_fresh.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Brings the directories in step with the mailbox's folders.
     ///
     /// # Errors
     /// When the service or the store fails.
-    pub async fn read_folders(&self) -> Result<(), Failure> {
+    pub(super) async fn read_folders(&self) -> Result<(), Failure> {
         let folders = self.client.folders().await?;
         let known = self.store.folders()?;
-        Ok(self
-            .store
-            .write::<_, store::Error>(|tx| tx.foreign(|tx| reconcile(tx, &folders, known)))?)
+        self.store
+            .write::<_, store::Error>(|tx| tx.foreign(|tx| reconcile(tx, &folders, known)))?;
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What changed at the service: one delta query per folder, all of a round in one `$batch`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Engine, Failure, server_contact};
@@ -41,7 +42,9 @@ impl Engine {
     }
 
     async fn pull_round(self: &Arc<Self>) -> Result<(), Failure> {
-        self.read_folders().await?;
+        if !self.tree_is_fresh.swap(false, Ordering::Relaxed) {
+            self.read_folders().await?;
+        }
         let (fresh, known): (Vec<_>, Vec<_>) = self
             .store
             .folders()?
