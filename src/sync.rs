@@ -23,12 +23,15 @@ pub use health::{Connection, Health};
 use crate::graph::{Client, Error, Snapshot};
 use crate::store::{self, ServerContact, Store, Wake};
 
+/// Told of the progress of first loads: folder and contacts so far.
+pub type LoadProgress = Box<dyn Fn(&str, usize) + Send + Sync>;
+
 /// What the engine is told by the mount's options.
 pub struct Settings {
     /// Time between two pulls.
     pub poll_interval: Duration,
     /// Told of the progress of first loads: folder and contacts so far.
-    pub progress: Box<dyn Fn(&str, usize) + Send + Sync>,
+    pub progress: LoadProgress,
 }
 
 /// What the engine can be asked from outside.

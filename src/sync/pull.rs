@@ -100,7 +100,7 @@ impl Engine {
                         .write::<_, store::Error>(|tx| tx.set_delta(folder, &link))?);
                 }
                 DeltaNext::More(link) => {
-                    page = self.client.delta_page(&DeltaFrom::Link(link)).await?
+                    page = self.client.delta_page(&DeltaFrom::Link(link)).await?;
                 }
             }
         }

@@ -95,7 +95,7 @@ impl Engine {
         for job in jobs {
             match (job.op, self.contact_of(&job)?) {
                 (Op::MakeFolder | Op::RemoveFolder | Op::RenameFolder, _) => {
-                    self.push_folder(&job).await?
+                    self.push_folder(&job).await?;
                 }
                 (Op::Move, Some(contact)) => self.push_move(&job, &contact).await?,
                 (_, Some(contact)) => batch.push(Work { job, contact }),
