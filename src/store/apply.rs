@@ -414,7 +414,7 @@ impl Tx<'_> {
         }
     }
 
-    fn note_uid(&mut self, id: RowId, card: &Card, graph: &ContactId) -> Result<()> {
+    fn note_uid(&self, id: RowId, card: &Card, graph: &ContactId) -> Result<()> {
         let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(graph));
         self.set_uid(id, Some(&uid))
     }
