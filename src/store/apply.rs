@@ -392,7 +392,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn set_wire(&mut self, id: RowId, theirs: &ServerContact) -> Result<()> {
+    fn set_wire(&self, id: RowId, theirs: &ServerContact) -> Result<()> {
         let wire = serde_json::to_string(&theirs.contact)
             .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
