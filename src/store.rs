@@ -201,9 +201,19 @@ impl Store {
         Ok(store)
     }
 
-    /// Names the mirror; only the first call counts.
-    pub fn set_events(&self, events: Arc<dyn Events>) {
-        let _already = self.events.set(events);
+    /// Makes the mirror and names it, with nothing committed between what it reads and what it hears; only the first
+    /// mirror counts.
+    ///
+    /// # Errors
+    /// What `load` returns; it must not write to the store.
+    pub fn follow<M: Events + 'static, E>(
+        &self,
+        load: impl FnOnce() -> Result<Arc<M>, E>,
+    ) -> Result<Arc<M>, E> {
+        let _writer = self.writer();
+        let mirror = load()?;
+        let _already = self.events.set(Arc::<M>::clone(&mirror));
+        Ok(mirror)
     }
 
     /// Names the sender of the outbox; only the first call counts.
