@@ -43,7 +43,10 @@ fn cp_is_one_patch() {
 /// P2 "What you wrote is what you read."
 #[test]
 fn cp_with_times_and_modes_is_one_patch() {
-    saved_by(&[], "cp -p $NEW $F; test \"$(stat -c %Y $F)\" = \"$(stat -c %Y $NEW)\"");
+    saved_by(
+        &[],
+        "cp -p $NEW $F; test \"$(stat -c %Y $F)\" = \"$(stat -c %Y $NEW)\"",
+    );
 }
 
 /// P5 "It behaves like a directory."
@@ -171,7 +174,8 @@ fn shared_memory_that_is_not_synced_is_saved_too() {
     }
     let Some(book) = Book::open() else { return };
     let text = book.with_phone("+44 2");
-    book.sh(&format!("{MAPPED}f.close()\nm.close()' '{FILE}'")).ok();
+    book.sh(&format!("{MAPPED}f.close()\nm.close()' '{FILE}'"))
+        .ok();
     assert_eq!(book.text(), text);
     book.await_writes(1);
     book.is_saved(&text);
@@ -186,7 +190,10 @@ fn git_checkout_of_an_older_version_is_one_patch() {
     let Some(book) = Book::open() else { return };
     let git = "git -c user.name=A -c user.email=a@b.example -c core.autocrlf=false";
     let first = book.text();
-    book.sh(&format!("git init -q . && git add -A && {git} commit -qm one")).ok();
+    book.sh(&format!(
+        "git init -q . && git add -A && {git} commit -qm one"
+    ))
+    .ok();
     book.save_phone("+44 2");
     book.sh(&format!("{git} commit -qam two")).ok();
     book.one_patch(&json!({"mobilePhone": "+44 2"}));
