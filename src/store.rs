@@ -9,6 +9,7 @@
 
 mod apply;
 mod blobs;
+mod checkpoint;
 mod contacts;
 mod folders;
 mod inodes;
@@ -153,6 +154,7 @@ pub struct Store {
     reachable: AtomicBool,
     style: Style,
     path: PathBuf,
+    checkpointer: checkpoint::Checkpointer,
     events: OnceLock<Arc<dyn Events>>,
     wake: OnceLock<Arc<dyn Wake>>,
     _lock: File,
@@ -192,6 +194,7 @@ impl Store {
             blobs: Blobs::open(&dir.join("scratch"))?,
             reachable: AtomicBool::new(true),
             style,
+            checkpointer: checkpoint::Checkpointer::start(path.clone())?,
             path,
             events: OnceLock::new(),
             wake: OnceLock::new(),
@@ -281,7 +284,9 @@ impl Store {
             wakes,
             ..
         } = tx;
+        let rows = sql.total_changes();
         sql.commit().map_err(Error::from)?;
+        self.checkpointer.note(rows);
         self.tell(notices);
         for ino in garbage {
             self.blobs.remove(ino);
@@ -330,14 +335,10 @@ impl Store {
         Ok(())
     }
 
-    /// Moves the write-ahead log into the database file; slow (it syncs), so never called under a kernel request.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn checkpoint(&self) -> Result<()> {
-        let sql = connect(&self.path)?;
-        sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        Ok(())
+    /// Moves the whole log into the database file, so that the next start finds it short. For the end of a mount: it waits
+    /// for the disk.
+    pub fn checkpoint(&self) {
+        checkpoint::checkpoint(&self.writer(), "TRUNCATE");
     }
 
     /// Drops what a crash left without an owner, and forgets that requests were under way.
@@ -352,10 +353,13 @@ impl Store {
             "UPDATE outbox SET sending = 0, unsure = 1 WHERE sending = 1",
             [],
         )?;
-        writer.execute(
-            "DELETE FROM text WHERE ino NOT IN (SELECT ino FROM inode)
-             AND ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)",
-            [],
+        writer.execute_batch(
+            "CREATE TEMP TABLE gone AS SELECT ino FROM orphan
+             WHERE ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)
+             AND ino NOT IN (SELECT ino FROM inode WHERE kind = 2);
+             DELETE FROM text WHERE ino IN (SELECT ino FROM gone);
+             DELETE FROM orphan WHERE ino IN (SELECT ino FROM gone);
+             DROP TABLE gone;",
         )?;
         writer.execute(
             "DELETE FROM edit WHERE ino NOT IN (SELECT ino FROM inode)",
@@ -456,7 +460,7 @@ fn connect(path: &Path) -> Result<Connection> {
     sql.busy_timeout(Duration::from_secs(30))?;
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "NORMAL")?;
-    // A checkpoint syncs the disk: it is done beside the kernel's requests, by `Store::checkpoint`.
+    // A checkpoint syncs the disk: it is done beside the kernel's requests, see `checkpoint`.
     sql.pragma_update(None, "wal_autocheckpoint", 0)?;
     sql.set_prepared_statement_cache_capacity(128);
     Ok(sql)

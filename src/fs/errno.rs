@@ -2,9 +2,7 @@
 
 use fuser::Errno;
 
-use crate::store::Problem;
-use crate::tree::Error;
-use crate::vcard::CardErrorKind;
+use crate::tree::{CardErrorKind, Error, Problem};
 
 /// The errno a program sees.
 pub(super) fn errno(error: &Error) -> Errno {

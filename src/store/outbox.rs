@@ -543,6 +543,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Gives back rows whose sending ended without a word; what became of them is not known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn release(&mut self) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE outbox SET sending = 0, unsure = 1 WHERE sending = 1")?
+            .execute([])?;
+        Ok(())
+    }
+
     /// Records the new contact of a move, before the old one is deleted.
     ///
     /// # Errors
