@@ -34,13 +34,13 @@ impl Problem {
 }
 
 impl Store {
-    /// Why a contact's save numbered `seq` was not taken, if it was not.
+    /// Why a contact's save numbered `seq`, or a later one, was not taken, if it was not.
     ///
     /// # Errors
     /// When the database fails.
     pub fn problem(&self, contact: RowId, seq: Seq) -> Result<Option<Problem>> {
         Ok(self
-            .problems_where("id = ?1 AND problem_seq = ?2", (contact.0, seq.0))?
+            .problems_where("id = ?1 AND problem_seq >= ?2", (contact.0, seq.0))?
             .pop()
             .map(|(_, problem)| problem))
     }
@@ -174,11 +174,18 @@ impl Tx<'_> {
         else {
             return self.finish(seq);
         };
+        if contact.graph.is_some() && self.is_deleted(contact.id)? {
+            return match problem {
+                Problem::Rejected(_) => self.drop_job(seq), // The deletion goes on.
+                Problem::Conflict(_) => self.revive(contact.id), // An edit made elsewhere wins (behaviour 6.4).
+            };
+        }
+        let last = self.last_job(contact.id)?.map_or(seq, |job| job.seq);
         self.drop_jobs(contact.id)?;
         if contact.graph.is_none() {
             return self.back_to_draft(&contact, problem);
         }
-        self.set_problem(contact.id, Some(seq), problem)?;
+        self.set_problem(contact.id, Some(last), problem)?;
         let Some(ino) = contact.ino else {
             return Ok(());
         };
@@ -186,15 +193,36 @@ impl Tx<'_> {
         if let Some((dir, name)) = self.card_name(ino)? {
             self.keep_rejected(dir, &name, &text, problem)?;
         }
+        if self.inode(ino)?.is_some_and(|row| row.dirty) {
+            return self.set_last_good(&contact, ino); // Being edited: what is written stays.
+        }
         self.foreign(|tx| tx.show_last_good(&contact, ino))
     }
 
-    /// Puts the last accepted text back into a contact's file.
+    /// Makes the service's card the accepted text below an edit that is under way.
+    fn set_last_good(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
+        match &contact.card {
+            Some(card) => {
+                let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+                self.put_text(ino, &bytes)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the last accepted text back into a contact's file, or the service's card if that has changed meanwhile.
     ///
     /// # Errors
     /// When the database or the local disk fails.
     pub fn show_accepted(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
-        let Some(text) = self.text(ino)? else {
+        let accepted = match (self.text(ino)?, &contact.card) {
+            (Some(text), Some(card)) if self.last_job(contact.id)?.is_none() => {
+                let said = vcard::read(&text, Some((card, contact.graph.as_ref())), self.style);
+                Some(text).filter(|_| said.is_ok_and(|said| said == *card))
+            }
+            (text, _) => text,
+        };
+        let Some(text) = accepted else {
             return self.show_last_good(contact, ino);
         };
         let mtime = self.now;
