@@ -12,6 +12,7 @@ mod plan;
 mod pull;
 mod push;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,12 +24,15 @@ pub use health::{Connection, Health};
 use crate::graph::{Client, Error, Snapshot};
 use crate::store::{self, ServerContact, Store, Wake};
 
+/// Told of the progress of first loads: folder and contacts so far.
+pub type LoadProgress = Box<dyn Fn(&str, usize) + Send + Sync>;
+
 /// What the engine is told by the mount's options.
 pub struct Settings {
     /// Time between two pulls.
     pub poll_interval: Duration,
     /// Told of the progress of first loads: folder and contacts so far.
-    pub progress: Box<dyn Fn(&str, usize) + Send + Sync>,
+    pub progress: LoadProgress,
 }
 
 /// What the engine can be asked from outside.
@@ -65,6 +69,8 @@ pub struct Engine {
     outbox: Arc<Notify>,
     /// The connection is back: do not wait out the pause.
     resumed: Notify,
+    /// The folder tree was read just before the loops began.
+    tree_is_fresh: AtomicBool,
     /// One pull at a time.
     pulling: tokio::sync::Mutex<()>,
 }
@@ -87,7 +93,7 @@ impl Wake for Waker {
 }
 
 impl Engine {
-    /// Makes an engine; nothing is sent before [`Engine::run`] or [`Engine::read_folders`].
+    /// Makes an engine; nothing is sent before [`Engine::run`] or [`Engine::read_folders_first`].
     #[must_use]
     pub fn new(store: Arc<Store>, client: Client, settings: Settings) -> Arc<Self> {
         let outbox = Arc::new(Notify::new());
@@ -99,6 +105,7 @@ impl Engine {
             health: Mutex::default(),
             outbox,
             resumed: Notify::new(),
+            tree_is_fresh: AtomicBool::new(false),
             pulling: tokio::sync::Mutex::default(),
         })
     }

@@ -168,7 +168,7 @@ fn spawn_engine(
             let ready = if known {
                 Ok(())
             } else {
-                engine.read_folders().await
+                engine.read_folders_first().await
             };
             let usable = ready.is_ok();
             let _gone = wake.send(Wake::Ready(ready));

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::faults::FaultAction;
 use super::http::{Content, Refusal, Reply, Request};
 use super::service::{Service, stamped};
 use super::tokens::Caller;
@@ -213,12 +214,16 @@ fn one(service: &Service, caller: Caller, request: &Request, seated: bool) -> Re
         let mut state = service.state();
         (state.log.arrive(), state.faults.strike(request))
     };
+    let fault = strike.as_ref().map(FaultAction::name);
     let reply = match strike {
         Some(action) => service.refused_on_request(request, action),
         None if !seated => stamped(request, Err(service.throttled())),
         None => stamped(request, service.on_mailbox(request, caller)),
     };
-    service.state().log.write(slot, request, Some(&reply));
+    service
+        .state()
+        .log
+        .write(slot, request, fault, Some(&reply));
     reply
 }
 

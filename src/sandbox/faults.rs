@@ -131,6 +131,20 @@ impl FaultAction {
         }
     }
 
+    /// As in JSON.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "status",
+            Self::Delay(_) => "delay",
+            Self::DropBefore => "dropBefore",
+            Self::DropAfter => "dropAfter",
+            Self::Truncate => "truncate",
+            Self::ExpireDelta(_) => "expireDelta",
+            Self::Redirect(_) => "redirect",
+            Self::Malformed => "malformed",
+        }
+    }
+
     /// The refusal of a [`FaultAction::Status`].
     pub(super) fn refusal(code: u16, error_code: &str, retry_after: Option<u64>) -> Refusal {
         let refusal = Refusal::new(code, error_code, "This failure was asked for.");

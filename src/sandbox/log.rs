@@ -32,6 +32,8 @@ pub struct LogEntry {
     pub path: String,
     /// Whether this was a member of a `$batch`.
     pub in_batch: bool,
+    /// The planned failure it met, as `FaultAction` is spelled in JSON; such a reply says nothing about the service.
+    pub fault: Option<&'static str>,
     /// Status of the reply; 0 when the connection was closed without one.
     pub status: u16,
     /// Names in lower case; the value of `authorization` is hidden.
@@ -92,13 +94,20 @@ impl Log {
     }
 
     /// Writes an exchange; `reply` is `None` when the connection was closed instead.
-    pub(super) fn write(&mut self, slot: Slot, request: &Request, reply: Option<&Reply>) {
+    pub(super) fn write(
+        &mut self,
+        slot: Slot,
+        request: &Request,
+        fault: Option<&'static str>,
+        reply: Option<&Reply>,
+    ) {
         let entry = LogEntry {
             seq: slot.seq,
             at_ms: slot.at_ms,
             method: request.method.clone(),
             path: request.target.clone(),
             in_batch: request.in_batch,
+            fault,
             status: reply.map_or(0, |reply| reply.status),
             request_headers: request.headers.iter().map(hidden).collect(),
             request: None,
@@ -227,7 +236,7 @@ mod tests {
         let fitting = MAX_BODIES / MAX_BODY;
         for _ in 0..fitting + 3 {
             let slot = log.arrive();
-            log.write(slot, &request, Some(&Reply::empty(204)));
+            log.write(slot, &request, None, Some(&Reply::empty(204)));
         }
         assert_eq!((log.kept.len(), log.bodies), (fitting, MAX_BODIES));
         assert_eq!(log.kept.front().unwrap().entry.seq, 4);

@@ -91,12 +91,13 @@ impl Service {
             let mut state = self.state();
             (state.log.arrive(), state.faults.strike(&request))
         };
+        let fault = strike.as_ref().map(FaultAction::name);
         let outcome = self.struck(&request, strike).await;
         let reply = match &outcome {
             Outcome::Reply(reply) | Outcome::Cut(reply) => Some(reply),
             Outcome::HangUp => None,
         };
-        self.state().log.write(slot, &request, reply);
+        self.state().log.write(slot, &request, fault, reply);
         outcome
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Applying is idempotent and order does not matter, because delta replays, repeats and reorders (graph-facts 3.2).
 
-use super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Result, RowId, Tx};
+use super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Result, RowId, Tx, contacts};
 use crate::model::{ChangeKey, ClientId, Contact, ContactId, Ino, ResidueText, Stamp};
 use crate::names;
 use crate::vcard::{self, Card, Residue};
@@ -244,6 +244,9 @@ impl Tx<'_> {
         };
         let ino = self.new_inode(InodeKind::Card(Some(id)), attr)?;
         self.put_text(ino, &bytes)?;
+        if let Some(graph) = &contact.graph {
+            self.note_uid(id, card, graph)?;
+        }
         let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
         self.link(folder.ino, &name, ino)?;
         self.set_contact_ino(id, Some(ino))
@@ -412,7 +415,7 @@ impl Tx<'_> {
     }
 
     /// A version that our own write replaced may still be shown by a lagging delta: it must not count as news.
-    fn remember_key(&mut self, row: &ContactRow, job: &super::Job, new: &ChangeKey) -> Result<()> {
+    fn remember_key(&self, row: &ContactRow, job: &super::Job, new: &ChangeKey) -> Result<()> {
         let mut old: Vec<&str> = row
             .old_keys
             .split(' ')
@@ -433,7 +436,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn set_wire(&mut self, id: RowId, theirs: &ServerContact) -> Result<()> {
+    fn set_wire(&self, id: RowId, theirs: &ServerContact) -> Result<()> {
         let wire = serde_json::to_string(&theirs.contact)
             .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
@@ -446,10 +449,18 @@ impl Tx<'_> {
                 theirs.residue.as_ref().map(ResidueText::as_str),
                 theirs.modified.map(|modified| modified.0),
             ))?;
-        let card = self.contact(id)?.and_then(|row| row.card);
-        let uid = card
-            .and_then(|card| card.uid())
-            .unwrap_or_else(|| vcard::derived_uid(&theirs.id));
+        // Without the residue the UID is not known yet: the file's making tells it.
+        match &theirs.residue {
+            Some(residue) => {
+                let card = Card::from_server(theirs.contact.clone(), contacts::decode(residue));
+                self.note_uid(id, &card, &theirs.id)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn note_uid(&self, id: RowId, card: &Card, graph: &ContactId) -> Result<()> {
+        let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(graph));
         self.set_uid(id, Some(&uid))
     }
 

@@ -86,7 +86,7 @@ pub(super) fn card_from_json(json: &str) -> Result<Card> {
 }
 
 /// A residue that cannot be read is shown as none; it is never a reason to hide a contact (vcard-mapping 6).
-fn decode(text: &ResidueText) -> Residue {
+pub(super) fn decode(text: &ResidueText) -> Residue {
     Residue::decode(text).unwrap_or_else(|error| {
         tracing::warn!(%error, "a residue property is damaged");
         Residue::default()
@@ -304,7 +304,7 @@ impl Tx<'_> {
             .exists((uid, folder.0))?)
     }
 
-    pub(super) fn set_uid(&mut self, id: RowId, uid: Option<&str>) -> Result<()> {
+    pub(super) fn set_uid(&self, id: RowId, uid: Option<&str>) -> Result<()> {
         self.sql
             .prepare_cached("UPDATE contact SET uid = ?2 WHERE id = ?1")?
             .execute((id.0, uid))?;
@@ -313,7 +313,7 @@ impl Tx<'_> {
 
     /// An own write gave a contact a new version: an edit that is under way goes on from it.
     pub(super) fn rebase_edit(
-        &mut self,
+        &self,
         contact: &ContactRow,
         base: Option<&ChangeKey>,
         key: &ChangeKey,

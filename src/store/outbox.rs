@@ -128,11 +128,14 @@ fn whole_job((mut job, base, ours): Raw) -> Result<Job> {
     Ok(job)
 }
 
-/// Rows that wait for an earlier row of the same contact, or of the same folder if they are about a folder, or for a folder the service has yet to make, are not ready.
+/// Rows that wait for an earlier row of the same contact, or for a folder the service has yet to make, are not ready.
+/// Folders change one after the other, for one may take the name that another gives up, and after the contacts that
+/// leave them.
 const READY: &str = "
     sending = 0 AND not_before <= ?1
     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact = o.contact AND p.seq < o.seq)
-    AND (o.contact IS NOT NULL OR NOT EXISTS (SELECT 1 FROM outbox p WHERE p.folder = o.folder AND p.seq < o.seq))
+    AND (o.contact IS NOT NULL
+        OR NOT EXISTS (SELECT 1 FROM outbox p WHERE (p.contact IS NULL OR p.folder = o.folder) AND p.seq < o.seq))
     AND CASE op
         WHEN 'create' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
         WHEN 'move' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
@@ -456,8 +459,8 @@ impl Tx<'_> {
         Ok(seq)
     }
 
-    /// Takes back the deletion of the contact whose file had this name, if one waits; returns it with the inode
-    /// whose bytes it showed.
+    /// Takes back the deletion of the contact whose file had this name, if one waits that cannot have been carried out;
+    /// returns it with the inode whose bytes it showed.
     ///
     /// # Errors
     /// When the database fails.
@@ -465,7 +468,7 @@ impl Tx<'_> {
         let found: Option<(i64, i64, u64)> = self
             .sql
             .prepare_cached(
-                "SELECT seq, contact, old_ino FROM outbox WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0
+                "SELECT seq, contact, old_ino FROM outbox WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
                  ORDER BY seq DESC LIMIT 1",
             )?
             .query_row((dir.0, name), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -490,7 +493,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn unlinked_in(&self, dir: Ino) -> Result<Vec<(String, RowId)>> {
         let mut rows = self.sql.prepare_cached(
-            "SELECT name, contact FROM outbox WHERE op = 'delete' AND dir = ?1 AND sending = 0",
+            "SELECT name, contact FROM outbox WHERE op = 'delete' AND dir = ?1 AND sending = 0 AND unsure = 0",
         )?;
         let rows = rows.query_map([dir.0], |row| Ok((row.get(0)?, RowId(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -558,24 +561,30 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives a row back to be tried again; `unsure` when this attempt may have reached the service. One that did not
-    /// and says nothing about the row is not `counted`, except of a move, which has several steps.
+    /// Gives a row back to be tried again; `unsure` when this attempt may have reached the service.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn retry(
-        &mut self,
-        seq: Seq,
-        delay: Duration,
-        error: &str,
-        (unsure, counted): (bool, bool),
-    ) -> Result<()> {
+    pub fn retry(&mut self, seq: Seq, delay: Duration, error: &str, unsure: bool) -> Result<()> {
         self.sql
             .prepare_cached(
-                "UPDATE outbox SET sending = 0, not_before = max(not_before, ?2), last_error = ?3, unsure = unsure OR ?4,
-                 attempts = attempts - (attempts > 0 AND NOT ?5 AND op <> 'move') WHERE seq = ?1",
+                "UPDATE outbox SET sending = 0, not_before = max(not_before, ?2), last_error = ?3, unsure = unsure OR ?4
+                 WHERE seq = ?1",
             )?
-            .execute((seq.0, self.now.after(delay).0, error, unsure, counted))?;
+            .execute((seq.0, self.now.after(delay).0, error, unsure))?;
+        Ok(())
+    }
+
+    /// An attempt that did not reach the service says nothing about the row. A move has several steps and always counts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn uncount(&mut self, seq: Seq) -> Result<()> {
+        self.sql
+            .prepare_cached(
+                "UPDATE outbox SET attempts = attempts - 1 WHERE seq = ?1 AND attempts > 0 AND op <> 'move'",
+            )?
+            .execute([seq.0])?;
         Ok(())
     }
 

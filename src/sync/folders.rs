@@ -1,17 +1,28 @@
 //! The folder tree: what appeared, vanished, was renamed or moved at the service.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use super::{Engine, Failure};
 use crate::model::{Folder, FolderId};
 use crate::store::{self, FolderRow, FolderRowId, Op, Tx};
 
 impl Engine {
+    /// Reads the folder tree before the loops begin; the first pull need not read it again.
+    ///
+    /// # Errors
+    /// When the service or the store fails.
+    pub async fn read_folders_first(&self) -> Result<(), Failure> {
+        self.read_folders().await?;
+        self.tree_is_fresh.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Brings the directories in step with the mailbox's folders.
     ///
     /// # Errors
     /// When the service or the store fails.
-    pub async fn read_folders(&self) -> Result<(), Failure> {
+    pub(super) async fn read_folders(&self) -> Result<(), Failure> {
         // As they were before the service was asked: what changes here meanwhile is newer than its answer.
         let known = self.store.write::<_, store::Error>(|tx| {
             let folders = tx.folders()?.into_iter();
@@ -19,9 +30,9 @@ impl Engine {
             known.collect::<Result<Vec<_>, store::Error>>()
         })?;
         let folders = self.client.folders().await?;
-        Ok(self
-            .store
-            .write::<_, store::Error>(|tx| tx.foreign(|tx| reconcile(tx, &folders, known)))?)
+        self.store
+            .write::<_, store::Error>(|tx| tx.foreign(|tx| reconcile(tx, &folders, known)))?;
+        Ok(())
     }
 }
 

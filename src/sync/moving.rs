@@ -155,7 +155,7 @@ impl Engine {
         };
         let (new, copied) = match &job.moved {
             Some(new) => (new.clone(), job.base_key.clone()),
-            None => self.copy(job, old, &target).await?,
+            None => self.copy(job, contact, old, &target).await?,
         };
         match self.client.photo(old).await {
             // An earlier attempt deleted it and could not note that down; all that is left is to verify.
@@ -235,6 +235,7 @@ impl Engine {
     async fn copy(
         &self,
         job: &Job,
+        contact: &ContactRow,
         old: &ContactId,
         target: &FolderId,
     ) -> Result<(ContactId, Option<ChangeKey>), Failure> {
@@ -250,17 +251,24 @@ impl Engine {
             Some(found) => (found.id, job.base_key.clone()),
             None => {
                 let original = self.read_one(old).await?;
-                let card = card_of(&original);
+                // A save that waits behind the move travels with it, unless the contact changed elsewhere meanwhile.
+                let ours = self
+                    .store
+                    .write::<_, store::Error>(|tx| tx.expected(contact))?;
+                let card = match ours {
+                    Some(ours) if contact.change_key.as_ref() == Some(&original.change_key) => ours,
+                    _ => card_of(&original),
+                };
                 // The derived UID comes from the id, which changes: the file keeps the one it shows.
                 let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(old));
-                let (contact, residue) = card.with_uid(&uid).for_create();
+                let (fields, residue) = card.with_uid(&uid).for_create();
                 let extra = self.client.move_extras(old).await?;
                 self.store
                     .write::<_, store::Error>(|tx| tx.set_copied(job.seq, &original.change_key))?;
                 self.store.sync_durable()?;
                 let create = Write::Create {
                     folder: target.clone(),
-                    contact,
+                    contact: fields,
                     residue,
                     client: client.clone(),
                     extra,

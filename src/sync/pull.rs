@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Engine, Failure, server_contact};
@@ -47,7 +48,9 @@ impl Engine {
     }
 
     async fn pull_round(self: &Arc<Self>) -> Result<(), Failure> {
-        self.read_folders().await?;
+        if !self.tree_is_fresh.swap(false, Ordering::Relaxed) {
+            self.read_folders().await?;
+        }
         let (fresh, known): (Vec<_>, Vec<_>) = self
             .store
             .folders()?
@@ -106,7 +109,7 @@ impl Engine {
                         .write::<_, store::Error>(|tx| tx.set_delta(folder.id, &link))?);
                 }
                 DeltaNext::More(link) => {
-                    page = self.client.delta_page(&DeltaFrom::Link(link)).await?
+                    page = self.client.delta_page(&DeltaFrom::Link(link)).await?;
                 }
             }
         }

@@ -96,7 +96,7 @@ impl Engine {
         for job in jobs {
             match (job.op, self.contact_of(&job)?) {
                 (Op::MakeFolder | Op::RemoveFolder | Op::RenameFolder, _) => {
-                    self.push_folder(&job).await?
+                    self.push_folder(&job).await?;
                 }
                 (Op::Move, Some(contact)) => self.push_move(&job, &contact).await?,
                 (_, Some(contact)) => batch.push(Work { job, contact }),
@@ -418,12 +418,10 @@ impl Engine {
         let pause = self.health().pause().max(own.min(LONGEST_PAUSE));
         let text = super::chain(error);
         Ok(self.store.write::<_, store::Error>(|tx| {
-            tx.retry(
-                job.seq,
-                pause,
-                &text,
-                (error.may_have_happened(), is_counted),
-            )
+            if !is_counted {
+                tx.uncount(job.seq)?;
+            }
+            tx.retry(job.seq, pause, &text, error.may_have_happened())
         })?)
     }
 }

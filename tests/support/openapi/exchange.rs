@@ -1,0 +1,55 @@
+//! One line of the sandbox's recording.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A request and its reply.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Exchange {
+    /// Upper case.
+    pub method: String,
+    /// With version and query.
+    pub path: String,
+    /// 0 for a connection closed without a reply.
+    pub status: u16,
+    /// The planned failure it met.
+    pub fault: Option<String>,
+    /// Names in lower case.
+    #[serde(default)]
+    pub request_headers: Vec<(String, String)>,
+    /// The body sent, if JSON.
+    pub request: Option<Value>,
+    /// The body received, if JSON.
+    pub response: Option<Value>,
+}
+
+impl Exchange {
+    /// Signing in is described elsewhere.
+    pub(super) fn is_graph(&self) -> bool {
+        !self.path.contains("/oauth2/v2.0/")
+    }
+
+    /// Whether the reply says nothing about the service because it was asked to fail. A delayed one does.
+    pub(super) fn is_spoilt(&self) -> bool {
+        self.fault.as_deref().is_some_and(|fault| fault != "delay")
+    }
+
+    /// The path in the description.
+    pub(super) fn resource(&self) -> Option<&str> {
+        let path = self.path.split('?').next().unwrap_or_default();
+        path.strip_prefix("/v1.0")
+    }
+
+    /// The query as sent.
+    pub(super) fn query(&self) -> &str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// Without parameters.
+    pub(super) fn content_type(&self) -> &str {
+        let mut headers = self.request_headers.iter();
+        let kind = headers.find(|(name, _)| name == "content-type");
+        let kind = kind.map_or("", |(_, value)| value);
+        kind.split(';').next().unwrap_or_default().trim()
+    }
+}
