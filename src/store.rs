@@ -482,3 +482,6 @@ impl Drop for Store {
         checkpoint::checkpoint(&self.writer(), "TRUNCATE");
     }
 }
+
+#[cfg(test)]
+mod tests;
