@@ -501,3 +501,6 @@ fn lock(path: &Path) -> Result<File> {
         Err(errno) => Err(io::Error::from(errno).into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
