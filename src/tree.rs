@@ -13,6 +13,8 @@ mod dir;
 mod error;
 mod memory;
 mod rename;
+#[cfg(test)]
+mod tests;
 mod writers;
 
 use std::num::NonZeroUsize;
@@ -148,19 +150,19 @@ impl Tree {
     /// # Errors
     /// When the store cannot be read.
     pub fn new(store: Arc<Store>, settings: Settings) -> Result<Arc<Self>> {
-        let memory = Memory::load(&store)?;
-        let tree = Arc::new(Self {
-            cache: Cache::new(settings.cache_size),
-            memory: Mutex::new(memory),
-            writers: Mutex::default(),
-            edit: Mutex::new(()),
-            observer: std::sync::OnceLock::new(),
-            forgotten: Mutex::default(),
-            store: Arc::clone(&store),
-            settings,
-        });
+        let tree = store.follow(|| {
+            Ok::<_, Error>(Arc::new(Self {
+                cache: Cache::new(settings.cache_size),
+                memory: Mutex::new(Memory::load(&store)?),
+                writers: Mutex::default(),
+                edit: Mutex::new(()),
+                observer: std::sync::OnceLock::new(),
+                forgotten: Mutex::default(),
+                store: Arc::clone(&store),
+                settings,
+            }))
+        })?;
         tree.adopt_leftovers();
-        store.set_events(Arc::<Self>::clone(&tree));
         Ok(tree)
     }
 

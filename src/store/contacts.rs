@@ -122,6 +122,19 @@ impl Tx<'_> {
         one(&self.sql, "graph = ?1", id.as_str())
     }
 
+    /// Whether something of a contact is still to be sent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_queued(&self, id: &ContactId) -> Result<bool> {
+        Ok(self
+            .sql
+            .prepare_cached(
+                "SELECT 1 FROM contact JOIN outbox ON outbox.contact = contact.id WHERE contact.graph = ?1",
+            )?
+            .exists([id.as_str()])?)
+    }
+
     /// Makes a contact that the service does not know yet.
     ///
     /// # Errors

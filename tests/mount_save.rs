@@ -1,0 +1,40 @@
+//! What a person writes through a mount arrives at the service once, reads back as written, and is never lost.
+//!
+//! Each test quotes the sentence of the contract (`man/contactfs.7`, numbered there as here) that it shows.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "mount_save/bad.rs"]
+mod bad;
+#[path = "mount_save/book.rs"]
+mod book;
+#[path = "mount_save/create.rs"]
+mod create;
+#[path = "mount_save/editors.rs"]
+mod editors;
+#[path = "mount_save/end.rs"]
+mod end;
+#[path = "mount_save/folders.rs"]
+mod folders;
+#[path = "mount_save/lost.rs"]
+mod lost;
+#[path = "mount_save/offline.rs"]
+mod offline;
+#[path = "mount_save/quiet.rs"]
+mod quiet;
+#[path = "mount_save/renames.rs"]
+mod renames;
+#[path = "mount_save/scratch.rs"]
+mod scratch;
+mod support;
+#[path = "mount_save/tools.rs"]
+mod tools;
+#[path = "mount_save/verdict.rs"]
+mod verdict;
