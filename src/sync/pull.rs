@@ -172,7 +172,9 @@ impl Engine {
         ids: &[ContactId],
     ) -> Result<(), Failure> {
         let mut gone = Vec::new();
-        let snapshots = self.read_contacts(ids, &mut gone).await?;
+        let mut snapshots = self.read_contacts(ids, &mut gone).await?;
+        // Of several new contacts of one name the oldest gets it, as in a full load (behaviour 1.4).
+        snapshots.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
         self.store.write::<_, store::Error>(|tx| {
             tx.foreign(|tx| {
                 for snapshot in &snapshots {
