@@ -91,7 +91,7 @@ fn the_first_command_at_a_terminal() {
     }
     let program = env!("CARGO_BIN_EXE_contactfs");
     line.extend([program, "mount", "--sandbox", dir.to_str().unwrap()].map(str::to_owned));
-    let script = format!("{}; echo the end is $?; read _", quoted(&line));
+    let script = format!("trap : INT; {}; echo the end is $?; read _", quoted(&line));
     let terminal = Tmux::start(world.dir(), &["sh", "-c", &script]);
     let screen = terminal.wait_for("Ctrl-C");
     assert!(screen.contains("Try in another terminal"), "{screen}");

@@ -19,7 +19,7 @@ fn a_remount_changes_nothing() {
     let world = World::sample();
     let mount = world.mount(&[]);
     let before = photograph(mount.dir());
-    assert_eq!(before.len(), world.api().count());
+    assert_eq!(before.len(), world.api().contacts().len());
     mount.in_step();
     mount.unmount();
     let mount = world.mount(&[]);
