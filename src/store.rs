@@ -335,6 +335,12 @@ impl Store {
         Ok(())
     }
 
+    /// Moves the whole log into the database file, so that the next start finds it short. For the end of a mount: it waits
+    /// for the disk.
+    pub fn checkpoint(&self) {
+        checkpoint::checkpoint(&self.writer(), "TRUNCATE");
+    }
+
     /// Drops what a crash left without an owner, and forgets that requests were under way.
     fn recover(&self) -> Result<()> {
         let writer = self.writer();
@@ -473,12 +479,5 @@ fn lock(path: &Path) -> Result<File> {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked(path.to_owned())),
         Err(errno) => Err(io::Error::from(errno).into()),
-    }
-}
-
-/// The log is moved into the file, so that the next start finds it short.
-impl Drop for Store {
-    fn drop(&mut self) {
-        checkpoint::checkpoint(&self.writer(), "TRUNCATE");
     }
 }
