@@ -9,6 +9,7 @@
 
 mod apply;
 mod blobs;
+mod checkpoint;
 mod contacts;
 mod folders;
 mod inodes;
@@ -153,6 +154,7 @@ pub struct Store {
     reachable: AtomicBool,
     style: Style,
     path: PathBuf,
+    checkpointer: checkpoint::Checkpointer,
     events: OnceLock<Arc<dyn Events>>,
     wake: OnceLock<Arc<dyn Wake>>,
     _lock: File,
@@ -192,6 +194,7 @@ impl Store {
             blobs: Blobs::open(&dir.join("scratch"))?,
             reachable: AtomicBool::new(true),
             style,
+            checkpointer: checkpoint::Checkpointer::start(path.clone())?,
             path,
             events: OnceLock::new(),
             wake: OnceLock::new(),
@@ -201,9 +204,19 @@ impl Store {
         Ok(store)
     }
 
-    /// Names the mirror; only the first call counts.
-    pub fn set_events(&self, events: Arc<dyn Events>) {
-        let _already = self.events.set(events);
+    /// Makes the mirror and names it, with nothing committed between what it reads and what it hears; only the first
+    /// mirror counts.
+    ///
+    /// # Errors
+    /// What `load` returns; it must not write to the store.
+    pub fn follow<M: Events + 'static, E>(
+        &self,
+        load: impl FnOnce() -> Result<Arc<M>, E>,
+    ) -> Result<Arc<M>, E> {
+        let _writer = self.writer();
+        let mirror = load()?;
+        let _already = self.events.set(Arc::<M>::clone(&mirror));
+        Ok(mirror)
     }
 
     /// Names the sender of the outbox; only the first call counts.
@@ -271,7 +284,9 @@ impl Store {
             wakes,
             ..
         } = tx;
+        let rows = sql.total_changes();
         sql.commit().map_err(Error::from)?;
+        self.checkpointer.note(rows);
         self.tell(notices);
         for ino in garbage {
             self.blobs.remove(ino);
@@ -320,16 +335,6 @@ impl Store {
         Ok(())
     }
 
-    /// Moves the write-ahead log into the database file; slow (it syncs), so never called under a kernel request.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn checkpoint(&self) -> Result<()> {
-        let sql = connect(&self.path)?;
-        sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        Ok(())
-    }
-
     /// Drops what a crash left without an owner, and forgets that requests were under way.
     fn recover(&self) -> Result<()> {
         let writer = self.writer();
@@ -342,10 +347,13 @@ impl Store {
             "UPDATE outbox SET sending = 0, unsure = 1 WHERE sending = 1",
             [],
         )?;
-        writer.execute(
-            "DELETE FROM text WHERE ino NOT IN (SELECT ino FROM inode)
-             AND ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)",
-            [],
+        writer.execute_batch(
+            "CREATE TEMP TABLE gone AS SELECT ino FROM orphan
+             WHERE ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)
+             AND ino NOT IN (SELECT ino FROM inode WHERE kind = 2);
+             DELETE FROM text WHERE ino IN (SELECT ino FROM gone);
+             DELETE FROM orphan WHERE ino IN (SELECT ino FROM gone);
+             DROP TABLE gone;",
         )?;
         let mut wanted = writer.prepare("SELECT ino FROM inode WHERE kind = 3 OR dirty")?;
         let wanted: HashSet<u64> = wanted
@@ -426,7 +434,7 @@ fn connect(path: &Path) -> Result<Connection> {
     sql.busy_timeout(Duration::from_secs(30))?;
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "NORMAL")?;
-    // A checkpoint syncs the disk: it is done beside the kernel's requests, by `Store::checkpoint`.
+    // A checkpoint syncs the disk: it is done beside the kernel's requests, see `checkpoint`.
     sql.pragma_update(None, "wal_autocheckpoint", 0)?;
     sql.set_prepared_statement_cache_capacity(128);
     Ok(sql)
@@ -465,5 +473,12 @@ fn lock(path: &Path) -> Result<File> {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked(path.to_owned())),
         Err(errno) => Err(io::Error::from(errno).into()),
+    }
+}
+
+/// The log is moved into the file, so that the next start finds it short.
+impl Drop for Store {
+    fn drop(&mut self) {
+        checkpoint::checkpoint(&self.writer(), "TRUNCATE");
     }
 }

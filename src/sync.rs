@@ -17,18 +17,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
 
 pub use health::{Connection, Health};
 
 use crate::graph::{Client, Error, Snapshot};
 use crate::store::{self, ServerContact, Store, Wake};
 
+/// Told of the progress of first loads: folder and contacts so far.
+pub type LoadProgress = Box<dyn Fn(&str, usize) + Send + Sync>;
+
 /// What the engine is told by the mount's options.
 pub struct Settings {
     /// Time between two pulls.
     pub poll_interval: Duration,
     /// Told of the progress of first loads: folder and contacts so far.
-    pub progress: Box<dyn Fn(&str, usize) + Send + Sync>,
+    pub progress: LoadProgress,
 }
 
 /// What the engine can be asked from outside.
@@ -50,6 +54,9 @@ pub enum Failure {
     #[error(transparent)]
     Store(#[from] store::Error),
 }
+
+/// Batches under way.
+type Chunks = JoinSet<Result<usize, Failure>>;
 
 /// The engine; share it by `Arc`.
 pub struct Engine {
@@ -123,42 +130,66 @@ impl Engine {
 
     /// Runs until told to stop.
     pub async fn run(self: Arc<Self>, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut chunks = Chunks::default();
         let stop = tokio::select! {
             () = self.pull_loop() => Duration::ZERO,
-            () = self.push_loop() => Duration::ZERO,
+            () = self.push_loop(&mut chunks) => Duration::ZERO,
             stop = self.serve(&mut commands) => stop,
         };
-        if tokio::time::timeout(stop, self.drain()).await.is_err() {
+        if tokio::time::timeout(stop, self.drain(chunks))
+            .await
+            .is_err()
+        {
             tracing::info!("some changes stay queued for the next mount");
         }
     }
 
+    /// A sync runs beside, so that a stop is heard while it waits.
     async fn serve(self: &Arc<Self>, commands: &mut mpsc::UnboundedReceiver<Command>) -> Duration {
-        while let Some(command) = commands.recv().await {
+        let mut syncs = JoinSet::new();
+        loop {
+            let command = tokio::select! {
+                command = commands.recv() => command,
+                Some(_) = syncs.join_next() => continue,
+            };
             match command {
-                Command::Sync(done) => {
-                    let _gone =
-                        done.send(self.sync_now().await.map_err(|failure| failure.to_string()));
+                Some(Command::Sync(done)) => {
+                    let engine = Arc::clone(self);
+                    syncs.spawn(async move {
+                        let _gone = done.send(match engine.sync_now().await {
+                            Ok(true) => Ok(()),
+                            Ok(false) => Err("some changes could not be sent yet".to_owned()),
+                            Err(failure) => Err(failure.to_string()),
+                        });
+                    });
                 }
-                Command::Stop(limit) => return limit,
+                Some(Command::Stop(limit)) => return limit,
+                None => return Duration::ZERO,
             }
         }
-        Duration::ZERO
     }
 
-    /// Pushes everything, graces included, then pulls all folders.
-    async fn sync_now(self: &Arc<Self>) -> Result<(), Failure> {
+    /// Pushes everything, graces included, then pulls all folders; whether everything was sent. A connection that was lost
+    /// is tried first: otherwise nothing would be pushed and the pull would say that all is well.
+    async fn sync_now(self: &Arc<Self>) -> Result<bool, Failure> {
         self.store.write::<_, store::Error>(|tx| tx.expedite())?;
         self.resume();
+        if !self.connection().is_online() {
+            self.pull_all().await?;
+        }
         while self.has_pending()? && self.connection().is_online() {
             self.outbox.notify_one();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.pull_all().await
+        let sent = self.connection().is_online();
+        self.pull_all().await?;
+        Ok(sent)
     }
 
-    /// Sends what is left, without waiting for graces.
-    async fn drain(self: &Arc<Self>) {
+    /// Sends what is left, without waiting for graces. What is under way comes to its end first: a request given up half
+    /// way would have to be looked for by the next mount.
+    async fn drain(self: &Arc<Self>, mut chunks: Chunks) {
+        while chunks.join_next().await.is_some() {}
         let expedited = self.store.write::<_, store::Error>(|tx| tx.expedite());
         if let Err(error) = expedited {
             tracing::warn!(%error, "the outbox could not be drained");

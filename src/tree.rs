@@ -13,12 +13,16 @@ mod dir;
 mod error;
 mod memory;
 mod rename;
+#[cfg(test)]
+mod tests;
 mod writers;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use crate::store::Problem;
+pub use crate::vcard::CardErrorKind;
 pub use commit::Ticket;
 pub use data::SetAttr;
 pub use dir::Entry;
@@ -27,7 +31,7 @@ pub use rename::Target;
 
 use crate::model::{Ino, Stamp};
 use crate::names;
-use crate::store::{Event, Events, InodeKind, Notice, Problem, Store};
+use crate::store::{Event, Events, InodeKind, Notice, Store};
 use cache::Cache;
 use memory::{Memory, Node};
 use writers::Writers;
@@ -87,10 +91,33 @@ pub struct Stat {
     pub gid: u32,
 }
 
+/// What changed without a request of the kernel's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A name is new or stands for another inode.
+    Linked {
+        /// The directory.
+        dir: Ino,
+        /// The name in it.
+        name: String,
+    },
+    /// A name is gone.
+    Unlinked {
+        /// The directory.
+        dir: Ino,
+        /// The name that was in it.
+        name: String,
+        /// What it stood for.
+        ino: Ino,
+    },
+    /// A directory can be listed now.
+    Loaded(Ino),
+}
+
 /// Told of every change that the kernel did not ask for, and of progress that somebody may wait for.
 pub trait Observer: Send + Sync {
     /// Called without any lock of the tree, but under the store's writer lock: must return at once.
-    fn changed(&self, notices: Vec<Notice>);
+    fn changed(&self, changes: Vec<Change>);
 }
 
 /// The tree; share it by `Arc`.
@@ -123,19 +150,19 @@ impl Tree {
     /// # Errors
     /// When the store cannot be read.
     pub fn new(store: Arc<Store>, settings: Settings) -> Result<Arc<Self>> {
-        let memory = Memory::load(&store)?;
-        let tree = Arc::new(Self {
-            cache: Cache::new(settings.cache_size),
-            memory: Mutex::new(memory),
-            writers: Mutex::default(),
-            edit: Mutex::new(()),
-            observer: std::sync::OnceLock::new(),
-            forgotten: Mutex::default(),
-            store: Arc::clone(&store),
-            settings,
-        });
+        let tree = store.follow(|| {
+            Ok::<_, Error>(Arc::new(Self {
+                cache: Cache::new(settings.cache_size),
+                memory: Mutex::new(Memory::load(&store)?),
+                writers: Mutex::default(),
+                edit: Mutex::new(()),
+                observer: std::sync::OnceLock::new(),
+                forgotten: Mutex::default(),
+                store: Arc::clone(&store),
+                settings,
+            }))
+        })?;
         tree.adopt_leftovers();
-        store.set_events(Arc::<Self>::clone(&tree));
         Ok(tree)
     }
 
@@ -299,24 +326,38 @@ impl Tree {
 }
 
 impl Events for Tree {
-    fn on_commit(&self, mut notices: Vec<Notice>) {
+    fn on_commit(&self, notices: Vec<Notice>) {
         let mut gone = Vec::new();
+        let mut changes = Vec::new();
         {
             let mut memory = self.memory();
-            for notice in &notices {
+            for notice in notices {
                 if let Event::Inode(row) = &notice.event {
                     self.cache.drop_ino(row.ino);
                 }
                 gone.extend(memory.apply(&notice.event));
+                if notice.foreign && memory.is_listed(&notice.event) {
+                    changes.extend(change(notice.event));
+                }
             }
-            notices.retain(|notice| notice.foreign && memory.is_listed(&notice.event));
         }
         for ino in gone {
             self.let_go(ino);
         }
         if let Some(observer) = self.observer.get() {
-            observer.changed(notices);
+            observer.changed(changes);
         }
+    }
+}
+
+/// What the kernel has to be told of an event. An inode is one version of a card, so its attributes never change
+/// without its being replaced under its name.
+fn change(event: Event) -> Option<Change> {
+    match event {
+        Event::Linked { dir, name, .. } => Some(Change::Linked { dir, name }),
+        Event::Unlinked { dir, name, ino, .. } => Some(Change::Unlinked { dir, name, ino }),
+        Event::Loaded(dir) => Some(Change::Loaded(dir)),
+        Event::Inode(_) | Event::Dropped { .. } => None,
     }
 }
 

@@ -1,15 +1,20 @@
 //! What the other integration tests stand on does what it says.
 
+#![allow(clippy::unwrap_used, reason = "test helpers")]
+
 mod support;
 
 use std::fs;
 use std::panic::catch_unwind;
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use contactfs::sandbox::Options;
+use rustix::process::Signal;
 use serde_json::json;
 
-use support::{Tmux, World, eventually, id, limit, need, residue, sh};
+use support::{Tmux, World, eventually, fuse_or_skip, id, limit, need, residue, sh};
 
 const SOON: Duration = Duration::from_millis(50);
 
@@ -34,7 +39,25 @@ fn a_test_over_its_limit_fails() {
             start.elapsed() > 4 * SOON
         });
     });
-    assert!(failed.is_err());
+    assert_over(failed);
+}
+
+#[test]
+fn a_test_that_hangs_on_its_mount_fails_and_leaves_no_mount() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let place = Mutex::new(PathBuf::new());
+    let failed = catch_unwind(|| {
+        let world = World::new();
+        let mount = world.mount(&[]);
+        *place.lock().unwrap() = mount.dir().to_owned();
+        mount.signal(Signal::STOP);
+        world.limit(SOON);
+        assert!(fs::metadata(mount.path("Contacts/nobody.vcf")).is_err());
+    });
+    assert_over(failed);
+    assert!(!place.lock().unwrap().exists());
 }
 
 #[test]
@@ -105,4 +128,10 @@ fn vim_is_typed_at() {
     vim.wait_end();
     assert_eq!(fs::read_to_string(&file).unwrap(), "one\ntwo; $three\n");
     assert_eq!(sh(dir.path(), "ls; wc -l < note.txt").ok(), "note.txt\n2\n");
+}
+
+#[track_caller]
+fn assert_over(ended: std::thread::Result<()>) {
+    let message = ended.unwrap_err().downcast::<String>().unwrap();
+    assert!(message.contains("took longer than"), "{message}");
 }

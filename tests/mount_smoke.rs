@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::json;
 
-use support::{World, fuse_or_skip};
+use support::{Tmux, World, fuse_or_skip, need};
 
 #[test]
 fn a_mailbox_is_mounted_read_and_unmounted() {
@@ -40,4 +40,26 @@ fn a_killed_mount_is_cleared_by_the_next() {
     let mount = world.mounting().client_credentials().start();
     assert_eq!(mount.list("Contacts"), before);
     mount.terminate();
+}
+
+#[test]
+fn a_card_saved_in_vim_reaches_the_service_as_one_change() {
+    if !fuse_or_skip() || !need("tmux") || !need("vim") {
+        return;
+    }
+    let world = World::new();
+    let api = world.api();
+    api.create(json!({"givenName": "Ada", "displayName": "Ada"}));
+    let mount = world.mount(&[]);
+    let vim = Tmux::vim(&mount.path("Contacts/Ada.vcf"));
+    vim.wait_for("FN:Ada");
+    vim.keys(&["/END:VCARD", "Enter", "O"]);
+    vim.text("TITLE:Countess");
+    vim.keys(&["Escape", ":wq", "Enter"]);
+    vim.wait_end();
+    api.await_contact("Ada", |ada| ada["jobTitle"] == "Countess");
+    mount.in_step();
+    assert_eq!((world.patches().len(), world.writes().len()), (1, 1));
+    assert_eq!(mount.list("Contacts"), ["Ada.vcf"]);
+    mount.unmount();
 }

@@ -1,5 +1,7 @@
 //! The judge finds what the description forbids, and the client and the sandbox do nothing of it.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test helpers")]
+
 mod support;
 
 use std::panic::catch_unwind;

@@ -109,7 +109,7 @@ pub(super) fn sync_settings(settings: &MountSettings, wake: Sender<Wake>) -> syn
     sync::Settings {
         poll_interval: settings.poll_interval,
         progress: Box::new(move |folder, count| {
-            drop(wake.send(Wake::Loading(folder.to_owned(), count)))
+            drop(wake.send(Wake::Loading(folder.to_owned(), count)));
         }),
     }
 }

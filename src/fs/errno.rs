@@ -2,9 +2,7 @@
 
 use fuser::Errno;
 
-use crate::store::Problem;
-use crate::tree::Error;
-use crate::vcard::CardErrorKind;
+use crate::tree::{CardErrorKind, Error, Problem};
 
 /// The errno a program sees.
 pub(super) fn errno(error: &Error) -> Errno {
@@ -25,7 +23,7 @@ pub(super) fn errno(error: &Error) -> Errno {
         // EBUSY, not ESTALE: the file is there and can be read again at once.
         Error::NotTaken(Problem::Conflict(_)) | Error::Stale => Errno::EBUSY,
         // A folder that cannot be loaded must not look empty or missing (behaviour P4).
-        Error::NotLoaded => Errno::EIO,
+        Error::NotLoaded | Error::Overtaken => Errno::EIO,
         Error::ReadOnly => Errno::EROFS,
         Error::Store(error) if error.is_full() => Errno::ENOSPC,
         Error::Store(_) => Errno::EIO,

@@ -12,11 +12,10 @@ use std::time::Duration;
 use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::mount::UnmountFlags;
 
-use super::notify::{self, Notices};
+use super::notify::{self, Changes};
 use super::ops::Ops;
 use super::wait::Waits;
-use crate::store::Notice;
-use crate::tree::{Observer, Tree};
+use crate::tree::{Change, Observer, Tree};
 
 /// What the mount's options say to the kernel's side.
 #[derive(Clone, Debug)]
@@ -56,15 +55,15 @@ impl std::fmt::Debug for Mounted {
 
 /// Passes the tree's changes on to the two threads that need them.
 struct Passed {
-    notices: Mutex<Notices>,
+    changes: Mutex<Changes>,
     waits: Arc<Waits>,
 }
 
 impl Observer for Passed {
-    fn changed(&self, notices: Vec<Notice>) {
-        if !notices.is_empty() {
-            let notify = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ended = notify.send(notices);
+    fn changed(&self, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            let notify = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ended = notify.send(changes);
         }
         self.waits.poke();
     }
@@ -85,9 +84,9 @@ impl Mounted {
         });
         let ops = Ops::new(Arc::clone(&tree), Arc::clone(&waits), options, on_end)?;
         let session = Session::new(ops, dir, &config(options)).map_err(|error| explain(&error))?;
-        let notices = Mutex::new(notify::start(session.notifier())?);
+        let changes = Mutex::new(notify::start(session.notifier())?);
         tree.set_observer(Arc::new(Passed {
-            notices,
+            changes,
             waits: Arc::clone(&waits),
         }));
         let wait_thread = Some(waits.start(tree)?);

@@ -13,16 +13,16 @@ use std::thread;
 use fuser::{INodeNo, Notifier};
 
 use crate::model::Ino;
-use crate::store::{Event, Notice};
+use crate::tree::Change;
 
-/// Invalidations sent in one go before the directories of the batch are dropped as well.
+/// Batches of changes sent in one go before their directories are dropped as well.
 const BATCH: usize = 64;
 
-/// Hands notices to the notifier's thread; never blocks.
-pub(super) type Notices = Sender<Vec<Notice>>;
+/// Hands changes to the notifier's thread; never blocks.
+pub(super) type Changes = Sender<Vec<Change>>;
 
 /// Starts the thread; it ends when every sender is gone.
-pub(super) fn start(notifier: Notifier) -> io::Result<Notices> {
+pub(super) fn start(notifier: Notifier) -> io::Result<Changes> {
     let (sender, receiver) = channel();
     thread::Builder::new()
         .name("notify".to_owned())
@@ -30,29 +30,33 @@ pub(super) fn start(notifier: Notifier) -> io::Result<Notices> {
     Ok(sender)
 }
 
-fn run(notifier: &Notifier, receiver: &Receiver<Vec<Notice>>) {
+fn run(notifier: &Notifier, receiver: &Receiver<Vec<Change>>) {
     while let Ok(first) = receiver.recv() {
-        let notices = first
-            .into_iter()
-            .chain(receiver.try_iter().take(BATCH).flatten());
         let mut dirs = BTreeSet::new();
-        for notice in notices.filter(|notice| notice.foreign) {
-            match notice.event {
-                Event::Linked { dir, name, .. } => {
-                    dirs.insert(dir);
-                    report(notifier.inval_entry(INodeNo(dir.0), OsStr::new(&name)));
-                }
-                Event::Unlinked { dir, name, ino, .. } => {
-                    dirs.insert(dir);
-                    report(notifier.delete(INodeNo(dir.0), INodeNo(ino.0), OsStr::new(&name)));
-                }
-                Event::Loaded(dir) => drop(dirs.insert(dir)),
-                Event::Inode(_) | Event::Dropped { .. } => {}
-            }
+        for change in first
+            .into_iter()
+            .chain(receiver.try_iter().take(BATCH).flatten())
+        {
+            dirs.insert(tell(notifier, change));
         }
         for Ino(dir) in dirs {
             report(notifier.inval_inode(INodeNo(dir), 0, 0));
         }
+    }
+}
+
+/// Drops a name from the kernel's cache; returns its directory.
+fn tell(notifier: &Notifier, change: Change) -> Ino {
+    match change {
+        Change::Linked { dir, name } => {
+            report(notifier.inval_entry(INodeNo(dir.0), OsStr::new(&name)));
+            dir
+        }
+        Change::Unlinked { dir, name, ino } => {
+            report(notifier.delete(INodeNo(dir.0), INodeNo(ino.0), OsStr::new(&name)));
+            dir
+        }
+        Change::Loaded(dir) => dir,
     }
 }
 

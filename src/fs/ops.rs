@@ -82,7 +82,7 @@ impl Ops {
         self.worker
             .run(move || match (tree.make_durable(Ino(ino.0)), ticket) {
                 (Ok(()), Some(ticket)) => {
-                    waits.until_decided(ticket, limit, Box::new(move |done| answer(done, reply)))
+                    waits.until_decided(ticket, limit, Box::new(move |done| answer(done, reply)));
                 }
                 (done, _) => answer(done, reply),
             });

@@ -236,7 +236,7 @@ mod tests {
         let fitting = MAX_BODIES / MAX_BODY;
         for _ in 0..fitting + 3 {
             let slot = log.arrive();
-            log.write(slot, &request, Some(&Reply::empty(204)));
+            log.write(slot, &request, None, Some(&Reply::empty(204)));
         }
         assert_eq!((log.kept.len(), log.bodies), (fitting, MAX_BODIES));
         assert_eq!(log.kept.front().unwrap().entry.seq, 4);

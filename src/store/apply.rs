@@ -370,7 +370,7 @@ impl Tx<'_> {
     }
 
     /// A version that our own write replaced may still be shown by a lagging delta: it must not count as news.
-    fn remember_key(&mut self, row: &ContactRow, job: &super::Job, new: &ChangeKey) -> Result<()> {
+    fn remember_key(&self, row: &ContactRow, job: &super::Job, new: &ChangeKey) -> Result<()> {
         let mut old: Vec<&str> = row
             .old_keys
             .split(' ')
@@ -392,7 +392,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn set_wire(&mut self, id: RowId, theirs: &ServerContact) -> Result<()> {
+    fn set_wire(&self, id: RowId, theirs: &ServerContact) -> Result<()> {
         let wire = serde_json::to_string(&theirs.contact)
             .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
@@ -414,7 +414,7 @@ impl Tx<'_> {
         }
     }
 
-    fn note_uid(&mut self, id: RowId, card: &Card, graph: &ContactId) -> Result<()> {
+    fn note_uid(&self, id: RowId, card: &Card, graph: &ContactId) -> Result<()> {
         let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(graph));
         self.set_uid(id, Some(&uid))
     }

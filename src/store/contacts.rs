@@ -122,6 +122,19 @@ impl Tx<'_> {
         one(&self.sql, "graph = ?1", id.as_str())
     }
 
+    /// Whether something of a contact is still to be sent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_queued(&self, id: &ContactId) -> Result<bool> {
+        Ok(self
+            .sql
+            .prepare_cached(
+                "SELECT 1 FROM contact JOIN outbox ON outbox.contact = contact.id WHERE contact.graph = ?1",
+            )?
+            .exists([id.as_str()])?)
+    }
+
     /// Makes a contact that the service does not know yet.
     ///
     /// # Errors
@@ -284,7 +297,7 @@ impl Tx<'_> {
             .exists((uid, folder.0))?)
     }
 
-    pub(super) fn set_uid(&mut self, id: RowId, uid: Option<&str>) -> Result<()> {
+    pub(super) fn set_uid(&self, id: RowId, uid: Option<&str>) -> Result<()> {
         self.sql
             .prepare_cached("UPDATE contact SET uid = ?2 WHERE id = ?1")?
             .execute((id.0, uid))?;
@@ -292,7 +305,7 @@ impl Tx<'_> {
     }
 
     /// An own write gave a contact a new version: an edit that is under way goes on from it.
-    pub(super) fn rebase_edit(&mut self, contact: &ContactRow, key: &ChangeKey) -> Result<()> {
+    pub(super) fn rebase_edit(&self, contact: &ContactRow, key: &ChangeKey) -> Result<()> {
         let before = contact.change_key.as_ref().map(ChangeKey::as_str);
         self.sql
             .prepare_cached("UPDATE edit SET base_key = ?3 WHERE ino = ?1 AND base_key IS ?2")?

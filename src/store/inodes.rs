@@ -303,8 +303,17 @@ impl Tx<'_> {
             self.sql
                 .prepare_cached("DELETE FROM inode WHERE ino = ?1")?
                 .execute([ino.0])?;
+            self.note_orphan(ino)?;
             self.emit(Event::Dropped { ino, replaced });
         }
+        Ok(())
+    }
+
+    /// The text of an inode outlives it for now; what a crash keeps from being forgotten is dropped at the next start.
+    fn note_orphan(&self, ino: Ino) -> Result<()> {
+        self.sql
+            .prepare_cached("INSERT OR IGNORE INTO orphan VALUES(?1)")?
+            .execute([ino.0])?;
         Ok(())
     }
 
@@ -435,6 +444,7 @@ impl Tx<'_> {
         {
             self.blobs.write(ino, &bytes)?;
         }
+        self.note_orphan(ino)?;
         row.kind = InodeKind::File;
         row.dirty = false;
         self.put_inode(row)

@@ -128,11 +128,13 @@ fn whole_job((mut job, base, ours): Raw) -> Result<Job> {
     Ok(job)
 }
 
-/// Rows that wait for an earlier row of the same contact or folder, or for a folder the service has yet to make, are not ready.
+/// Rows that wait for an earlier row of the same contact or folder, or for a folder the service has yet to make, are not
+/// ready. Folders change one after the other, for one may take the name that another gives up.
 const READY: &str = "
     sending = 0 AND not_before <= ?1
     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact = o.contact AND p.seq < o.seq)
     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.folder = o.folder AND p.seq < o.seq)
+    AND (o.contact IS NOT NULL OR NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact IS NULL AND p.seq < o.seq))
     AND CASE op
         WHEN 'create' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
         WHEN 'move' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
@@ -407,8 +409,8 @@ impl Tx<'_> {
         Ok(seq)
     }
 
-    /// Takes back the deletion of the contact whose file had this name, if one waits; returns it with the inode
-    /// whose bytes it showed.
+    /// Takes back the deletion of the contact whose file had this name, if one waits that cannot have been carried out;
+    /// returns it with the inode whose bytes it showed.
     ///
     /// # Errors
     /// When the database fails.
@@ -416,7 +418,7 @@ impl Tx<'_> {
         let found: Option<(i64, i64, u64)> = self
             .sql
             .prepare_cached(
-                "SELECT seq, contact, old_ino FROM outbox WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0
+                "SELECT seq, contact, old_ino FROM outbox WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
                  ORDER BY seq DESC LIMIT 1",
             )?
             .query_row((dir.0, name), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -441,7 +443,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn unlinked_in(&self, dir: Ino) -> Result<Vec<(String, RowId)>> {
         let mut rows = self.sql.prepare_cached(
-            "SELECT name, contact FROM outbox WHERE op = 'delete' AND dir = ?1 AND sending = 0",
+            "SELECT name, contact FROM outbox WHERE op = 'delete' AND dir = ?1 AND sending = 0 AND unsure = 0",
         )?;
         let rows = rows.query_map([dir.0], |row| Ok((row.get(0)?, RowId(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -520,6 +522,17 @@ impl Tx<'_> {
                  WHERE seq = ?1",
             )?
             .execute((seq.0, self.now.after(delay).0, error, unsure))?;
+        Ok(())
+    }
+
+    /// Gives back rows whose sending ended without a word; what became of them is not known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn release(&mut self) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE outbox SET sending = 0, unsure = 1 WHERE sending = 1")?
+            .execute([])?;
         Ok(())
     }
 

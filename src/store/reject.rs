@@ -3,7 +3,7 @@
 use super::{ContactRow, InodeKind, Result, RowId, Seq, Store, Tx};
 use crate::model::{Ino, Stamp};
 use crate::names;
-use crate::vcard;
+use crate::vcard::{self, Card};
 
 /// Why a save was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,17 +189,23 @@ impl Tx<'_> {
         self.foreign(|tx| tx.show_last_good(&contact, ino))
     }
 
-    /// Puts the last accepted text back into a contact's file.
+    /// Puts the last accepted text back into a contact's file; the card instead, when that has changed elsewhere
+    /// since and the text says something older.
     ///
     /// # Errors
     /// When the database or the local disk fails.
     pub fn show_accepted(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
-        let Some(text) = self.text(ino)? else {
-            return self.show_last_good(contact, ino);
+        let Some(card) = self.expected(contact)? else {
+            return Ok(());
         };
-        let mtime = self.now;
-        self.replace_inode(contact, ino, &text, mtime)?;
-        Ok(())
+        let text = self.text(ino)?.unwrap_or_default();
+        let shown = Some((&card, contact.graph.as_ref()));
+        if vcard::read(&text, shown, self.style).is_ok_and(|said| said == card) {
+            let mtime = self.now;
+            self.replace_inode(contact, ino, &text, mtime)?;
+            return Ok(());
+        }
+        self.show_card(contact, ino, &card)
     }
 
     /// Puts the service's card back into a contact's file.
@@ -207,9 +213,13 @@ impl Tx<'_> {
     /// # Errors
     /// When the database or the local disk fails.
     pub fn show_last_good(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
-        let Some(card) = &contact.card else {
-            return Ok(());
-        };
+        match &contact.card {
+            Some(card) => self.show_card(contact, ino, card),
+            None => Ok(()),
+        }
+    }
+
+    fn show_card(&mut self, contact: &ContactRow, ino: Ino, card: &Card) -> Result<()> {
         let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
         let mtime = self
             .inode(ino)?

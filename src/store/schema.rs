@@ -57,6 +57,9 @@ CREATE INDEX entry_ino ON entry(ino);
 CREATE TABLE edit(ino INTEGER PRIMARY KEY, base_key TEXT);
 CREATE TABLE text(ino INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 
+-- Texts whose inode has no name any more, kept for open descriptors and for deletions that may be taken back.
+CREATE TABLE orphan(ino INTEGER PRIMARY KEY);
+
 CREATE TABLE folder(
     id INTEGER PRIMARY KEY,
     graph TEXT UNIQUE,            -- NULL until the service has made it

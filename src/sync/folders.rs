@@ -97,7 +97,7 @@ fn vanish(
         };
         match (&contact.graph, default) {
             (_, Some(default)) if tx.expected(&contact)? != contact.card => {
-                tx.rescue(&contact, default)?
+                tx.rescue(&contact, default)?;
             }
             (Some(graph), _) => tx.vanish(folder.id, graph)?,
             (None, _) => {}

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::task::{JoinSet, yield_now};
 
+use super::pull::{Round, place};
 use super::{Engine, Failure, server_contact};
 use crate::graph::{Client, DeltaFrom, DeltaItem, DeltaNext, Error, Version};
 use crate::model::{ContactId, DeltaLink, FolderId, ResidueText};
@@ -31,14 +32,15 @@ impl Engine {
             let engine = Arc::clone(self);
             loads.spawn(async move { engine.load(&folder).await });
         }
+        let mut failed = None;
         for done in loads.join_all().await {
             match done {
                 // The next round's folder tree tells what became of it.
-                Err(Failure::Graph(Error::FolderGone | Error::NotFound)) => {}
-                done => done?,
+                Err(Failure::Graph(Error::FolderGone | Error::NotFound)) | Ok(()) => {}
+                Err(failure) => failed = Some(failure),
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Reads a folder from the start, or goes on with an unfinished load.
@@ -48,7 +50,7 @@ impl Engine {
         };
         let lists = Lists::start(&self.client, graph);
         let link = match self.load_pages(folder, graph).await {
-            Err(Failure::Graph(Error::SyncStateLost)) if folder.resume.is_some() => {
+            Err(Failure::Graph(Error::SyncStateLost)) => {
                 self.load_pages(
                     &FolderRow {
                         resume: None,
@@ -61,16 +63,17 @@ impl Engine {
             done => done?,
         };
         self.take_residues(folder.id, lists.finish().await).await?;
-        self.read_missing(folder.id).await?;
+        self.read_missing(folder).await?;
+        // A listing may lag behind (graph-facts 3.4), so what it left out is looked at before it disappears.
+        let unseen = self
+            .store
+            .write::<_, store::Error>(|tx| tx.unseen(folder.id))?;
+        for ids in unseen.chunks(CHUNK) {
+            self.look_at(folder, ids).await?;
+        }
         self.show_all(folder)?;
-        self.store.write::<_, store::Error>(|tx| {
-            tx.foreign(|tx| {
-                for id in tx.unseen(folder.id)? {
-                    tx.vanish(folder.id, &id)?;
-                }
-                tx.set_delta(folder.id, &link)
-            })
-        })?;
+        self.store
+            .write::<_, store::Error>(|tx| tx.foreign(|tx| tx.set_delta(folder.id, &link)))?;
         Ok(())
     }
 
@@ -84,14 +87,15 @@ impl Engine {
                 DeltaFrom::Start(graph.clone())
             }
         };
-        let mut count = 0;
+        let (mut count, mut round) = (0, Round::default());
         let mut page = self.client.delta_page(&from).await?;
         loop {
             let items = std::mem::take(&mut page.items);
             count += items.len();
             let link = match page.next {
                 DeltaNext::Done(link) => {
-                    self.take_page(folder, &items, None).await?;
+                    self.take_page(folder, &items, None, &mut round).await?;
+                    self.take_removals(folder, round).await?;
                     (self.settings.progress)(&folder.name, count);
                     return Ok(link);
                 }
@@ -102,7 +106,8 @@ impl Engine {
             let client = self.client.clone();
             let next = AbortOnDrop(tokio::spawn(async move { client.delta_page(&from).await }));
             yield_now().await;
-            self.take_page(folder, &items, Some(&link)).await?;
+            self.take_page(folder, &items, Some(&link), &mut round)
+                .await?;
             (self.settings.progress)(&folder.name, count);
             page = next.join().await?;
         }
@@ -114,23 +119,28 @@ impl Engine {
         folder: &FolderRow,
         items: &[DeltaItem],
         resume: Option<&DeltaLink>,
+        round: &mut Round,
     ) -> Result<(), Failure> {
         if folder.loaded {
-            self.take_items(folder.id, items).await?;
+            self.take_items(folder, items, round).await?;
         }
         self.store.write::<_, store::Error>(|tx| {
-            for item in items.iter().filter(|_| !folder.loaded) {
-                match item {
-                    DeltaItem::Changed(contact) => tx.apply(folder.id, &server_contact(contact))?,
-                    DeltaItem::Removed(id) => tx.vanish(folder.id, id)?,
+            tx.foreign(|tx| {
+                for item in items.iter().filter(|_| !folder.loaded) {
+                    match item {
+                        DeltaItem::Changed(contact) => {
+                            tx.apply(folder.id, &server_contact(contact))?;
+                        }
+                        DeltaItem::Removed(id) => tx.vanish(folder.id, id)?,
+                    }
+                    if let DeltaItem::Changed(contact) = item
+                        && contact.notes_cut
+                    {
+                        tx.mark_cut(&contact.id)?;
+                    }
                 }
-                if let DeltaItem::Changed(contact) = item
-                    && contact.notes_cut
-                {
-                    tx.mark_cut(&contact.id)?;
-                }
-            }
-            resume.map_or(Ok(()), |link| tx.set_resume(folder.id, link))
+                resume.map_or(Ok(()), |link| tx.set_resume(folder.id, link))
+            })
         })?;
         Ok(())
     }
@@ -154,10 +164,10 @@ impl Engine {
     }
 
     /// Reads singly what neither delta nor a list showed whole.
-    async fn read_missing(&self, folder: FolderRowId) -> Result<(), Failure> {
+    async fn read_missing(&self, folder: &FolderRow) -> Result<(), Failure> {
         let missing = self
             .store
-            .write::<_, store::Error>(|tx| tx.without_residue(folder))?;
+            .write::<_, store::Error>(|tx| tx.without_residue(folder.id))?;
         for ids in missing.chunks(CHUNK) {
             let mut gone = Vec::new();
             let snapshots = self.read_contacts(ids, &mut gone).await?;
@@ -166,9 +176,12 @@ impl Engine {
                     for snapshot in &snapshots {
                         let mut contact = server_contact(snapshot);
                         contact.residue.get_or_insert_with(|| ResidueText::new(""));
-                        tx.apply(folder, &contact)?;
+                        match place(tx, folder, snapshot)? {
+                            Some(place) => tx.apply(place, &contact)?,
+                            None => tx.vanish(folder.id, &contact.id)?,
+                        }
                     }
-                    gone.iter().try_for_each(|id| tx.vanish(folder, id))
+                    gone.iter().try_for_each(|id| tx.vanish(folder.id, id))
                 })
             })?;
         }

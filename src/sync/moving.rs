@@ -143,7 +143,7 @@ impl Engine {
         };
         let new = match &job.moved {
             Some(new) => new.clone(),
-            None => self.copy(job, old, &target).await?,
+            None => self.copy(job, contact, old, &target).await?,
         };
         if let Some(photo) = self.client.photo(old).await? {
             self.client
@@ -193,6 +193,7 @@ impl Engine {
     async fn copy(
         &self,
         job: &Job,
+        contact: &ContactRow,
         old: &ContactId,
         target: &FolderId,
     ) -> Result<ContactId, Failure> {
@@ -208,15 +209,23 @@ impl Engine {
             Some(found) => found.id,
             None => {
                 let mut read = self.client.contacts(std::slice::from_ref(old)).await?;
-                let card = card_of(&read.pop().unwrap_or(Err(Error::NotFound))?);
+                let there = read.pop().unwrap_or(Err(Error::NotFound))?;
+                // A save that waits behind the move travels with it, unless the contact changed elsewhere meanwhile.
+                let ours = self
+                    .store
+                    .write::<_, store::Error>(|tx| tx.expected(contact))?;
+                let card = match ours {
+                    Some(ours) if contact.change_key.as_ref() == Some(&there.change_key) => ours,
+                    _ => card_of(&there),
+                };
                 // The derived UID comes from the id, which changes: the file keeps the one it shows.
                 let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(old));
-                let (contact, residue) = card.with_uid(&uid).for_create();
+                let (fields, residue) = card.with_uid(&uid).for_create();
                 let extra = self.client.move_extras(old).await?;
                 self.store.sync_durable()?;
                 let create = Write::Create {
                     folder: target.clone(),
-                    contact,
+                    contact: fields,
                     residue,
                     client: client.clone(),
                     extra,

@@ -6,10 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
 use super::plan::{self, Next, Verdict};
-use super::{Engine, Failure, server_contact};
+use super::{Chunks, Engine, Failure, server_contact};
 use crate::graph::{Error, Snapshot, Write};
 use crate::model::{ChangeKey, ContactId, Stamp};
 use crate::store::{self, ContactRow, Job, Op, Problem};
@@ -29,11 +27,10 @@ struct Work {
 
 impl Engine {
     /// Sends whatever is due; never returns.
-    pub(super) async fn push_loop(self: &Arc<Self>) {
-        let mut chunks: JoinSet<Result<usize, Failure>> = JoinSet::new();
+    pub(super) async fn push_loop(self: &Arc<Self>, chunks: &mut Chunks) {
         loop {
             self.wait_welcome().await;
-            if let Err(error) = self.start_chunks(&mut chunks) {
+            if let Err(error) = self.start_chunks(chunks) {
                 tracing::error!(%error, "the outbox cannot be read");
             }
             tokio::select! {
@@ -47,10 +44,11 @@ impl Engine {
     }
 
     /// Starts full batches at once, and a part of one only while nothing else is under way: what comes meanwhile joins it.
-    fn start_chunks(
-        self: &Arc<Self>,
-        chunks: &mut JoinSet<Result<usize, Failure>>,
-    ) -> Result<(), store::Error> {
+    fn start_chunks(self: &Arc<Self>, chunks: &mut Chunks) -> Result<(), store::Error> {
+        if chunks.is_empty() && self.store.is_sending()? {
+            // Left by a batch that the local disk failed.
+            self.store.write::<_, store::Error>(|tx| tx.release())?;
+        }
         while chunks.len() < CHUNKS {
             let ready = self.store.count_ready(BATCH)?;
             if ready == 0 || (ready < BATCH && !chunks.is_empty()) {
@@ -95,7 +93,7 @@ impl Engine {
         for job in jobs {
             match (job.op, self.contact_of(&job)?) {
                 (Op::MakeFolder | Op::RemoveFolder | Op::RenameFolder, _) => {
-                    self.push_folder(&job).await?
+                    self.push_folder(&job).await?;
                 }
                 (Op::Move, Some(contact)) => self.push_move(&job, &contact).await?,
                 (_, Some(contact)) => batch.push(Work { job, contact }),

@@ -101,6 +101,7 @@ impl Tree {
         let _edit = self.edit();
         let place = self.free_place(dir, name)?;
         let ino = self.change(|tx| {
+            check_free(tx, dir, name)?;
             if place == Place::Card {
                 return create_card(tx, dir, name);
             }
@@ -124,6 +125,7 @@ impl Tree {
         self.free_place(dir, name)?;
         let kind = self.kind(dir)?;
         let ino = self.change(|tx| {
+            check_free(tx, dir, name)?;
             if kind == InodeKind::Dir || names::is_hidden(name) {
                 let ino = tx.new_inode(InodeKind::Dir, empty(tx, mode))?;
                 tx.link(dir, name, ino)?;
@@ -147,6 +149,7 @@ impl Tree {
             return Err(Error::NotPermitted("a contact is a regular file"));
         }
         let ino = self.change(|tx| {
+            check_free(tx, dir, name)?;
             let ino = tx.new_inode(InodeKind::Symlink(target.to_owned()), empty(tx, 0o777))?;
             tx.link(dir, name, ino)?;
             Ok(ino)
@@ -171,12 +174,16 @@ impl Tree {
             (InodeKind::File, Place::Card) => {
                 self.save_attr(ino)?;
                 self.change(|tx| {
+                    check_free(tx, dir, name)?;
                     tx.link(dir, name, ino)?;
                     super::rename::become_card(tx, ino, dir, name)
                 })?;
             }
             (InodeKind::File | InodeKind::Card(_) | InodeKind::Symlink(_), _) => {
-                self.change(|tx| Ok(tx.link(dir, name, ino)?))?;
+                self.change(|tx| {
+                    check_free(tx, dir, name)?;
+                    Ok(tx.link(dir, name, ino)?)
+                })?;
             }
         }
         self.born(ino)
@@ -188,6 +195,10 @@ impl Tree {
     /// [`Error::NotFound`], [`Error::IsDir`].
     pub fn unlink(&self, dir: Ino, name: &str) -> Result<()> {
         let _edit = self.edit();
+        again_when_overtaken(|| self.unlink_once(dir, name))
+    }
+
+    fn unlink_once(&self, dir: Ino, name: &str) -> Result<()> {
         let ino = self.child(dir, name)?;
         let kind = self.kind(ino)?;
         if matches!(
@@ -232,6 +243,9 @@ impl Tree {
             };
             if folder.is_default {
                 return Err(Error::DefaultFolder);
+            }
+            if !tx.entries_of(ino)?.is_empty() {
+                return Err(Error::NotEmpty);
             }
             tx.hide_folder(folder.id)?;
             Ok(tx.queue_folder(Op::RemoveFolder, folder.id, &folder.name)?)
@@ -305,6 +319,39 @@ fn empty(tx: &Tx<'_>, mode: u16) -> Attr {
     }
 }
 
+/// Runs an operation again whose names the engine changed between its look at the mirror and its transaction. Not for
+/// ever: a mirror gone wrong must not stop the mount.
+pub(super) fn again_when_overtaken<T>(mut operation: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut done = operation();
+    for _ in 0..8 {
+        if !matches!(done, Err(Error::Overtaken)) {
+            break;
+        }
+        done = operation();
+    }
+    done
+}
+
+/// Fails when a name does not stand any more for what the mirror said.
+pub(super) fn check_entry(tx: &Tx<'_>, dir: Ino, name: &str, ino: Option<Ino>) -> Result<()> {
+    if tx.entry(dir, name)? == ino {
+        Ok(())
+    } else {
+        Err(Error::Overtaken)
+    }
+}
+
+/// As the mirror's answer, which may be older than a change made elsewhere: a contact must not be hidden by a new file.
+fn check_free(tx: &Tx<'_>, dir: Ino, name: &str) -> Result<()> {
+    if tx.inode(dir)?.is_none() {
+        return Err(Error::NotFound);
+    }
+    if tx.entry(dir, name)?.is_some() {
+        return Err(Error::Exists);
+    }
+    Ok(())
+}
+
 /// A new file at a contact's name is a draft; within the grace after an unlink of that name it is the same contact
 /// again (behaviour 4.5).
 fn create_card(tx: &mut Tx<'_>, dir: Ino, name: &str) -> Result<Ino> {
@@ -324,6 +371,7 @@ pub(super) fn remove_name(
     ino: Ino,
     grace: std::time::Duration,
 ) -> Result<()> {
+    check_entry(tx, dir, name, Some(ino))?;
     let was_card = tx.is_card_entry(dir, name)?;
     tx.unlink(dir, name)?;
     if !was_card {

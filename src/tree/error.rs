@@ -56,6 +56,9 @@ pub enum Error {
     /// The folder's first full load is not complete; the caller may wait.
     #[error("the folder is still being read")]
     NotLoaded,
+    /// The engine changed a name after the mirror was looked at: the operation has to look again.
+    #[error("the name changed meanwhile")]
+    Overtaken,
     /// The mount is read-only.
     #[error("the mount is read-only")]
     ReadOnly,

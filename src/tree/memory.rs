@@ -225,7 +225,11 @@ impl Memory {
         });
         node.kind = row.kind;
         node.dirty = row.dirty;
-        node.attr = row.attr;
+        // Attributes of a text being written are newer here than in the store.
+        if !(node.unsaved && node.has_blob()) {
+            node.attr = row.attr;
+            node.unsaved = false;
+        }
     }
 
     fn link(&mut self, dir: Ino, name: &str, ino: Ino, at: Option<Stamp>) {

@@ -5,7 +5,7 @@
 //! unlink that leaves a scratch file behind.
 
 use super::commit::{Outcome, accept};
-use super::dir::remove_name;
+use super::dir::{again_when_overtaken, check_entry, remove_name};
 use super::{Error, Place, Result, Tree, check_name, place};
 use crate::model::Ino;
 use crate::names;
@@ -38,6 +38,10 @@ impl Tree {
     /// file that becomes a contact is complete but no acceptable card; both files stay as they are then.
     pub fn rename(&self, from: (Ino, &str), to: (Ino, &str), target: Target) -> Result<()> {
         let _edit = self.edit();
+        again_when_overtaken(|| self.rename_once(from, to, target))
+    }
+
+    fn rename_once(&self, from: (Ino, &str), to: (Ino, &str), target: Target) -> Result<()> {
         let (from, to) = (self.side(from)?, self.side(to)?);
         let ino = self.child(from.dir, from.name)?;
         let over = self.child(to.dir, to.name).ok();
@@ -69,6 +73,20 @@ impl Tree {
         }
     }
 
+    /// Runs one change of two names if they still stand for what the mirror said.
+    fn change_sides<T>(
+        &self,
+        (from, ino): (&Side<'_>, Ino),
+        (to, over): (&Side<'_>, Option<Ino>),
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.change(|tx| {
+            check_entry(tx, from.dir, from.name, Some(ino))?;
+            check_entry(tx, to.dir, to.name, over)?;
+            change(tx)
+        })
+    }
+
     fn rename_file(
         &self,
         from: &Side<'_>,
@@ -84,7 +102,7 @@ impl Tree {
         }
         self.save_attr(ino)?;
         let grace = self.settings.delete_grace;
-        self.change(|tx| match (from.place, to.place) {
+        self.change_sides((from, ino), (to, over), |tx| match (from.place, to.place) {
             (Place::Card, Place::Card) => {
                 if let Some(over) = over {
                     remove_name(tx, to.dir, to.name, over, grace)?;
@@ -102,7 +120,9 @@ impl Tree {
                 Ok(tx.link(to.dir, to.name, ino)?)
             }
         })?;
-        self.writers().forget_if(ino, !self.is_uncommitted(ino));
+        if !self.is_uncommitted(ino) {
+            self.writers().forget(ino);
+        }
         Ok(())
     }
 
@@ -130,11 +150,11 @@ impl Tree {
         if from.dir != to.dir || names::is_hidden(to.name) {
             return Err(Error::CrossDevice); // The service ignores a folder's new parent (graph-facts 2.4).
         }
-        self.change(|tx| {
+        let ino = self.child(from.dir, from.name)?;
+        self.change_sides((from, ino), (to, None), |tx| {
             if tx.folder(folder)?.is_none_or(|folder| folder.is_default) {
                 return Err(Error::DefaultFolder);
             }
-            let ino = self.child(from.dir, from.name)?;
             tx.unlink(from.dir, from.name)?;
             tx.link(to.dir, to.name, ino)?;
             tx.rename_folder(folder, to.name, false)?;
@@ -163,7 +183,7 @@ impl Tree {
                 return Err(Error::NotEmpty);
             }
         }
-        self.change(|tx| {
+        self.change_sides((from, ino), (to, over), |tx| {
             replace_scratch(tx, to, over)?;
             tx.unlink(from.dir, from.name)?;
             Ok(tx.link(to.dir, to.name, ino)?)
@@ -193,19 +213,21 @@ impl Tree {
         self.save_attr(a)?;
         self.save_attr(b)?;
         let grace = self.settings.delete_grace;
-        self.change(|tx| match (from.place, to.place) {
-            (Place::Card, Place::Card) if from.dir == to.dir => {
-                tx.link(from.dir, from.name, b)?;
-                tx.link(to.dir, to.name, a)?;
-                remember_name(tx, a, to.name)?;
-                remember_name(tx, b, from.name)
-            }
-            (Place::Card, Place::Card) => Err(Error::CrossDevice),
-            (Place::Scratch, Place::Card) => swap_scratch_and_card(tx, from, a, to, b, grace),
-            (Place::Card, _) => swap_scratch_and_card(tx, to, b, from, a, grace),
-            _ => {
-                tx.link(from.dir, from.name, b)?;
-                Ok(tx.link(to.dir, to.name, a)?)
+        self.change_sides((from, a), (to, Some(b)), |tx| {
+            match (from.place, to.place) {
+                (Place::Card, Place::Card) if from.dir == to.dir => {
+                    tx.link(from.dir, from.name, b)?;
+                    tx.link(to.dir, to.name, a)?;
+                    remember_name(tx, a, to.name)?;
+                    remember_name(tx, b, from.name)
+                }
+                (Place::Card, Place::Card) => Err(Error::CrossDevice),
+                (Place::Scratch, Place::Card) => swap_scratch_and_card(tx, from, a, to, b, grace),
+                (Place::Card, _) => swap_scratch_and_card(tx, to, b, from, a, grace),
+                _ => {
+                    tx.link(from.dir, from.name, b)?;
+                    Ok(tx.link(to.dir, to.name, a)?)
+                }
             }
         })
     }

@@ -53,13 +53,6 @@ impl Writers {
                 .any(|writer| process_of(*writer) == process_of(pid))
     }
 
-    /// As [`Writers::forget`], if so.
-    pub(super) fn forget_if(&mut self, ino: Ino, done: bool) {
-        if done {
-            self.forget(ino);
-        }
-    }
-
     /// The text was committed, put aside or removed.
     pub(super) fn forget(&mut self, ino: Ino) {
         self.open.remove(&ino);

@@ -18,7 +18,7 @@ use super::run::Run;
 use super::wait::{Limit, detach, new_owner};
 
 /// What a test gets unless it asks for more.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Everything a test has; clones are the same world, which ends with the last of them and its mounts.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ impl World {
         }))
     }
 
-    /// Gives the test another time limit than 60 seconds, from now.
+    /// Gives the test another time limit than two minutes, from now.
     pub fn limit(&self, time: Duration) {
         let limit = Limit::new(time, self.0.owner);
         drop(lock(&self.0.limit).replace(limit));
