@@ -120,12 +120,7 @@ fn a_kill_while_a_post_is_carried_out_makes_one_contact() {
     book.world.fail(Some("POST"), "/contacts", 1, slow);
     fs::write(book.mount.path(BO), card("Bo")).unwrap();
     book.met_failure();
-    let book = book.killed(|world| {
-        // It is carried out although nobody waits for the reply.
-        crate::support::eventually(super::book::SOON, "the POST arrives", || {
-            !world.writes().is_empty()
-        });
-    });
+    let book = book.killed(World::reconnect);
     book.settled();
     assert_eq!(book.world.api().count(), 2);
 }
@@ -181,11 +176,7 @@ fn a_lost_reply_to_a_patch_and_a_kill_are_no_clash() {
     book.world.fail(Some("PATCH"), "/contacts", 1, slow);
     let text = book.save_phone("+44 2");
     book.met_failure();
-    let book = book.killed(|world| {
-        crate::support::eventually(super::book::SOON, "the PATCH arrives", || {
-            !world.writes().is_empty()
-        });
-    });
+    let book = book.killed(World::reconnect);
     book.settled();
     assert_eq!(book.contact()["mobilePhone"], "+44 2");
     assert_eq!((book.text(), book.names()), (text, vec![FILE.to_owned()]));
