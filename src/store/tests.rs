@@ -31,7 +31,7 @@ impl World {
                 .write(|tx| {
                     let made = tx.add_folder(Some(&folder(name)), None, name)?;
                     tx.set_delta(made.id, &DeltaLink::new("http://here/delta"))?;
-                    super::Result::Ok(made.id)
+                    Ok::<_, super::Error>(made.id)
                 })
                 .unwrap()
         };
