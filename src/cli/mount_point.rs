@@ -181,10 +181,10 @@ fn unescape(text: &str) -> String {
         })
 }
 
-/// The kernel answers so for a FUSE mount whose process is gone.
+/// The kernel answers so for a FUSE mount whose process is gone. Asked for what it does not remember: the attributes of
+/// the root it may still know.
 fn is_dead(dir: &Path) -> bool {
-    let gone = Some(Errno::NOTCONN.raw_os_error());
-    fs::metadata(dir).is_err_and(|error| error.raw_os_error() == gone)
+    rustix::fs::statfs(dir).is_err_and(|error| error == Errno::NOTCONN)
 }
 
 fn unusable(dir: &Path, error: &io::Error) -> CliError {
