@@ -249,9 +249,13 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn make_again(&mut self, contact: &ContactRow, ours: Option<Card>) -> Result<()> {
-        let Some(ours) = ours.or_else(|| contact.card.clone()) else {
+        let Some(mut ours) = ours.or_else(|| contact.card.clone()) else {
             return Ok(());
         };
+        if let (None, Some(graph)) = (ours.uid(), &contact.graph) {
+            // The derived UID comes from the id, which changes: the file keeps the one it shows.
+            ours = ours.with_uid(&vcard::derived_uid(graph));
+        }
         self.drop_jobs(contact.id)?;
         self.sql
             .prepare_cached("UPDATE contact SET graph = NULL, change_key = NULL, wire = NULL, residue = NULL WHERE id = ?1")?
