@@ -2,7 +2,9 @@
 //!
 //! Applying is idempotent and order does not matter, because delta replays, repeats and reorders (graph-facts 3.2).
 
-use super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Result, RowId, Tx, contacts};
+use super::{
+    Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Problem, Result, RowId, Tx, contacts,
+};
 use crate::model::{ChangeKey, ClientId, Contact, ContactId, Ino, ResidueText, Stamp};
 use crate::names;
 use crate::vcard::{self, Card};
@@ -432,13 +434,21 @@ impl Tx<'_> {
         self.remove_contact(contact)
     }
 
-    /// A contact whose deletion was refused by a change made elsewhere comes back (behaviour 6.4).
+    /// A contact whose deletion was refused, by a change made elsewhere or by the service, comes back with the reason
+    /// beside it (behaviour 6.4).
     ///
     /// # Errors
     /// When the database fails.
-    pub fn revive(&mut self, contact: RowId) -> Result<()> {
+    pub fn revive(&mut self, contact: RowId, problem: &Problem) -> Result<()> {
         self.drop_jobs(contact)?;
-        self.foreign(|tx| tx.show(contact))
+        self.foreign(|tx| tx.show(contact))?;
+        self.set_problem(contact, None, problem)?;
+        let ino = self.contact(contact)?.and_then(|row| row.ino);
+        let name = ino.map(|ino| self.card_name(ino)).transpose()?.flatten();
+        match name {
+            Some((dir, name)) => self.keep_error(dir, &name, problem),
+            None => Ok(()),
+        }
     }
 
     /// A queued change goes on from a newer version that means the same.

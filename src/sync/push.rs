@@ -18,6 +18,7 @@ const BATCH: usize = 20;
 /// Batches under way: one is checked while another is written.
 const CHUNKS: usize = 2;
 const CLASH: &str = "changed elsewhere since you opened it; the card there stands, yours is kept in the .rejected file";
+const EDITED: &str = "changed elsewhere since you deleted it; it is back as it is there, delete it again if you will";
 
 /// A row with the contact it is about.
 struct Work {
@@ -321,7 +322,7 @@ impl Engine {
             // Deleted here, edited there: the edit wins (behaviour 6.4).
             return Ok(self.store.write::<_, store::Error>(|tx| {
                 tx.apply(work.contact.folder, &theirs)?;
-                tx.revive(work.contact.id)
+                tx.revive(work.contact.id, &Problem::Conflict(EDITED.to_owned()))
             })?);
         }
         let card = card_of(&snapshot);
@@ -361,7 +362,7 @@ impl Engine {
                 Ok(self
                     .store
                     .write::<_, store::Error>(|tx| match work.job.op {
-                        Op::Delete => tx.revive(work.contact.id),
+                        Op::Delete => tx.revive(work.contact.id, &problem),
                         _ => tx.not_taken(work.job.seq, &problem),
                     })?)
             }
