@@ -330,8 +330,12 @@ fn put_aside(tx: &mut Tx<'_>, row: &InodeRow, bytes: &[u8], problem: &Problem) -
     }
     tx.set_problem(contact.id, None, problem)?;
     if shown == row.ino {
+        let is_stale = is_stale(tx, &contact, row)?;
         tx.end_edit(row.ino)?;
-        tx.foreign(|tx| tx.show_accepted(&contact, row.ino))?;
+        tx.foreign(|tx| match is_stale {
+            true => tx.show_last_good(&contact, row.ino),
+            false => tx.show_accepted(&contact, row.ino),
+        })?;
     }
     Ok(())
 }
