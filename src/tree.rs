@@ -41,6 +41,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Longest file name, in bytes, as on any Linux filesystem.
 const NAME_MAX: usize = 255;
+const REFUSED: &str = "the service did not take the new contact; see the .error file";
 
 /// What the tree is told by the mount's options.
 #[derive(Clone, Debug)]
@@ -212,9 +213,15 @@ impl Tree {
         if let Some(problem) = self.store.problem(ticket.contact, ticket.seq)? {
             return Ok(Some(Err(problem)));
         }
-        let decided =
-            self.store.waiting(ticket.contact, ticket.seq)?.is_none() || !self.store.is_reachable();
-        Ok(decided.then_some(Ok(())))
+        if self.store.waiting(ticket.contact, ticket.seq)?.is_some() {
+            return Ok((!self.store.is_reachable()).then_some(Ok(())));
+        }
+        let is_there = self.stat(ticket.ino).is_ok_and(|stat| stat.nlink > 0);
+        if is_there && self.store.contact(ticket.contact)?.is_none() {
+            // The contact was not made and its file is a draft again; the service's sentence is beside it.
+            return Ok(Some(Err(Problem::Rejected(REFUSED.to_owned()))));
+        }
+        Ok(Some(Ok(())))
     }
 
     /// The inode at a path below the root.

@@ -19,6 +19,8 @@ pub struct Ticket {
     pub contact: RowId,
     /// The save.
     pub seq: Seq,
+    /// The file that was saved.
+    pub ino: Ino,
 }
 
 const EMPTY: &str = "the file is empty; the contact keeps its last good card";
@@ -179,6 +181,7 @@ impl Tree {
             Ok(tx.last_job(contact)?.map(|job| Ticket {
                 contact,
                 seq: job.seq,
+                ino,
             }))
         })
     }
@@ -245,7 +248,8 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
     tx.drop_blob(row.ino);
     tx.clear_rejected(dir, &name)?;
     tx.clear_problem(contact)?;
-    Ok(Outcome::Taken(seq.map(|seq| Ticket { contact, seq })))
+    let ino = row.ino;
+    Ok(Outcome::Taken(seq.map(|seq| Ticket { contact, seq, ino })))
 }
 
 /// Whether the contact changed elsewhere since this file's edit began.
