@@ -41,7 +41,6 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Longest file name, in bytes, as on any Linux filesystem.
 const NAME_MAX: usize = 255;
-const REFUSED: &str = "the service did not take the new contact; see the .error file";
 
 /// What the tree is told by the mount's options.
 #[derive(Clone, Debug)]
@@ -213,15 +212,20 @@ impl Tree {
         if let Some(problem) = self.store.problem(ticket.contact, ticket.seq)? {
             return Ok(Some(Err(problem)));
         }
-        if self.store.waiting(ticket.contact, ticket.seq)?.is_some() {
-            return Ok((!self.store.is_reachable()).then_some(Ok(())));
+        if self.is_draft(ticket.ino) {
+            let sentence = "refused: the .error file beside it says why".to_owned();
+            return Ok(Some(Err(Problem::Rejected(sentence))));
         }
-        let is_there = self.stat(ticket.ino).is_ok_and(|stat| stat.nlink > 0);
-        if is_there && self.store.contact(ticket.contact)?.is_none() {
-            // The contact was not made and its file is a draft again; the service's sentence is beside it.
-            return Ok(Some(Err(Problem::Rejected(REFUSED.to_owned()))));
-        }
-        Ok(Some(Ok(())))
+        let decided =
+            self.store.waiting(ticket.contact, ticket.seq)?.is_none() || !self.store.is_reachable();
+        Ok(decided.then_some(Ok(())))
+    }
+
+    /// Whether a file is (again) no contact's: a new contact that the service refused is a draft.
+    fn is_draft(&self, ino: Ino) -> bool {
+        self.memory()
+            .get(ino)
+            .is_some_and(|node| node.kind == InodeKind::Card(None))
     }
 
     /// The inode at a path below the root.
@@ -325,10 +329,17 @@ impl Tree {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        self.store.write(|tx| {
+        let done = self.store.write(|tx| {
             tx.forget(&forgotten)?;
             change(tx)
-        })
+        });
+        if done.is_err() {
+            self.forgotten
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(forgotten);
+        }
+        done
     }
 }
 

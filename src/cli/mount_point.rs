@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::fs::statfs;
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
@@ -181,10 +182,10 @@ fn unescape(text: &str) -> String {
         })
 }
 
-/// The kernel answers so for a FUSE mount whose process is gone. Asked for what it does not remember: the attributes of
-/// the root it may still know.
+/// The kernel answers so for a FUSE mount whose process is gone. Attributes may still come from its cache, so the
+/// filesystem is asked.
 fn is_dead(dir: &Path) -> bool {
-    rustix::fs::statfs(dir).is_err_and(|error| error == Errno::NOTCONN)
+    statfs(dir).is_err_and(|error| error == Errno::NOTCONN)
 }
 
 fn unusable(dir: &Path, error: &io::Error) -> CliError {

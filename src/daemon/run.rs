@@ -121,6 +121,7 @@ fn serve(
     mounted.unmount();
     tree.settle(true);
     drain(parts);
+    parts.store.checkpoint();
     let left = report.pending();
     server.unmounted(&left);
     progress.unmounted(left.len());

@@ -7,10 +7,11 @@ use super::{
 };
 use crate::model::{ChangeKey, ClientId, Contact, ContactId, Ino, ResidueText, Stamp};
 use crate::names;
-use crate::vcard::{self, Card};
+use crate::vcard::{self, Card, Residue};
 
 /// How many superseded versions of ours are remembered per contact.
 const OLD_KEYS: usize = 4;
+const EDITED: &str = "changed elsewhere since you deleted it: it is back as it is there; delete it again if you still want to";
 
 /// A contact as the service has it.
 #[derive(Clone, Debug)]
@@ -49,14 +50,13 @@ impl Tx<'_> {
         let Some(row) = self.contact_by_graph(id)? else {
             return Ok(Seen::News);
         };
-        let known = row.change_key.as_ref() == Some(key)
-            || row.old_keys.split(' ').any(|old| old == key.as_str());
+        let known = row.change_key.as_ref() == Some(key) || row.is_superseded(key);
         if known && row.folder == folder {
             self.mark_seen(row.id)?;
             return Ok(Seen::Known);
         }
         // A contact we have just moved away may still be replayed by its old folder.
-        Ok(if known && self.last_job(row.id)?.is_some() {
+        Ok(if known && self.is_moving(row.id)? {
             Seen::Known
         } else {
             Seen::News
@@ -96,8 +96,11 @@ impl Tx<'_> {
         let id = RowId(self.sql.last_insert_rowid());
         self.set_wire(id, theirs)?;
         self.mark_seen(id)?;
-        let loaded = self.folder(folder)?.is_some_and(|folder| folder.loaded);
-        if loaded { self.show(id) } else { Ok(()) }
+        if self.is_shown(folder)? {
+            self.show(id)
+        } else {
+            Ok(())
+        }
     }
 
     fn apply_known(
@@ -106,19 +109,60 @@ impl Tx<'_> {
         folder: FolderRowId,
         theirs: &ServerContact,
     ) -> Result<()> {
-        let queued = self.last_job(row.id)?.is_some();
+        if row.is_superseded(&theirs.change_key) {
+            return self.mark_seen(row.id); // Read before our own write, or from a copy that lags behind.
+        }
+        if let Some(seq) = self.echoed(row, theirs)? {
+            self.taken(seq, theirs)?;
+            return match self.contact(row.id)? {
+                Some(row) if row.folder != folder => self.apply_known(&row, folder, theirs),
+                _ => Ok(()),
+            };
+        }
         self.set_wire(row.id, theirs)?;
-        if row.folder != folder && !queued {
+        let is_moving = self.is_moving(row.id)?;
+        if row.folder != folder && !is_moving {
             self.set_contact_folder(row.id, folder)?;
         }
         self.mark_seen(row.id)?;
         let Some(new) = self.contact(row.id)? else {
             return Ok(());
         };
-        if queued || new.ino.is_none() {
-            return Ok(());
+        if row.card == new.card {
+            self.rebase_edit(row, None, &theirs.change_key)?; // A photo or a flag: nobody's edit is stale.
         }
-        self.reshow(row, &new, theirs.modified)
+        let queued = self.last_job(row.id)?.is_some();
+        match (&new.card, new.ino) {
+            (Some(card), Some(_)) if queued && row.folder != new.folder => {
+                self.rename_file(&new, card)
+            }
+            (_, Some(_)) if !queued => self.reshow(row, &new, theirs.modified),
+            (_, None) if !queued && self.is_shown(new.folder)? => self.show(new.id),
+            _ => Ok(()),
+        }
+    }
+
+    /// The queued change that the service already shows: our own, heard of before its reply.
+    fn echoed(&self, row: &ContactRow, theirs: &ServerContact) -> Result<Option<super::Seq>> {
+        let (Some(residue), Some(job)) = (&theirs.residue, self.last_job(row.id)?) else {
+            return Ok(None);
+        };
+        let residue = Residue::decode(residue).unwrap_or_default();
+        let card = Card::from_server(theirs.contact.clone(), residue);
+        let is_only = self.first_job(row.id)?.is_some_and(|seq| seq == job.seq);
+        let holds = match (&job.base, &job.ours) {
+            (Some(base), Some(ours)) => card.holds_change(base, ours),
+            _ => false,
+        };
+        Ok(Some(job.seq).filter(|_| job.op == Op::Update && is_only && holds))
+    }
+
+    /// Whether a folder's contacts have files: it is loaded, and its directory is not about to be removed.
+    fn is_shown(&self, folder: FolderRowId) -> Result<bool> {
+        let Some(folder) = self.folder(folder)?.filter(|folder| folder.loaded) else {
+            return Ok(false);
+        };
+        Ok(self.inode(folder.ino)?.is_some())
     }
 
     /// Lets the file follow a change made elsewhere: bytes if the meaning changed, name if displayName did,
@@ -176,6 +220,11 @@ impl Tx<'_> {
                 self.unlink(dir, &name)?;
             }
         }
+        if self.inode(folder.ino)?.is_none() {
+            // A directory about to be removed shows nothing; the contact comes back with it.
+            self.set_contact_ino(contact.id, None)?;
+            return self.orphan(ino, true);
+        }
         let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
         self.link(folder.ino, &name, ino)
     }
@@ -215,9 +264,7 @@ impl Tx<'_> {
         while self.entry(folder.ino, &name)?.is_some() {
             name = match id {
                 Some(id) => names::disambiguated(&name, id),
-                None => {
-                    names::disambiguated(&name, &ContactId::new(uuid::Uuid::new_v4().to_string()))
-                }
+                None => names::disambiguated(&name, &any_id()),
             };
         }
         Ok(name)
@@ -237,26 +284,24 @@ impl Tx<'_> {
             return Ok(()); // Moved: its new folder shows it.
         }
         match self.last_job(contact.id)? {
-            Some(job) if job.op == Op::Delete => {
-                self.drop_jobs(contact.id)?;
-                self.remove_contact(contact.id)
-            }
-            Some(job) => self.make_again(&contact, job.ours),
+            Some(_) => self.make_again(&contact),
             None => self.remove_file(&contact),
         }
     }
 
-    /// Lets a contact be made anew with what its file says.
+    /// Lets a contact be made anew with what its file says, unless it was deleted here as well.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn make_again(&mut self, contact: &ContactRow, ours: Option<Card>) -> Result<()> {
-        let Some(mut ours) = ours.or_else(|| contact.card.clone()) else {
+    pub fn make_again(&mut self, contact: &ContactRow) -> Result<()> {
+        if self.is_deleted(contact.id)? {
+            return self.buried(contact.id);
+        }
+        let Some(mut ours) = self.expected(contact)? else {
             return Ok(());
         };
-        if let (None, Some(graph)) = (ours.uid(), &contact.graph) {
-            // The derived UID comes from the id, which changes: the file keeps the one it shows.
-            ours = ours.with_uid(&vcard::derived_uid(graph));
+        if let (None, Some(id)) = (ours.uid(), &contact.graph) {
+            ours = ours.with_uid(&vcard::derived_uid(id)); // The file keeps the UID it shows (behaviour 4.3).
         }
         self.drop_jobs(contact.id)?;
         self.sql
@@ -286,6 +331,17 @@ impl Tx<'_> {
         self.remove_contact(contact.id)
     }
 
+    /// A listing that shows no private id may have told of our own contact as of a stranger.
+    fn claim_id(&mut self, contact: RowId, id: &ContactId) -> Result<()> {
+        match self.contact_by_graph(id)? {
+            Some(stranger) if stranger.id != contact => {
+                self.drop_jobs(stranger.id)?;
+                self.remove_file(&stranger)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A create has succeeded.
     ///
     /// # Errors
@@ -294,6 +350,7 @@ impl Tx<'_> {
         let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
             return Ok(());
         };
+        self.claim_id(contact, &theirs.id)?;
         self.sql
             .prepare_cached("UPDATE contact SET graph = ?2, created = ?3 WHERE id = ?1")?
             .execute((
@@ -320,11 +377,7 @@ impl Tx<'_> {
         else {
             return Ok(());
         };
-        let residue = theirs.residue.clone().or_else(|| {
-            job.ours
-                .as_ref()
-                .map(|ours| self.sent_residue(ours, job.op))
-        });
+        let residue = theirs.residue.clone().or_else(|| sent_residue(&job));
         self.set_wire(
             row.id,
             &ServerContact {
@@ -333,7 +386,7 @@ impl Tx<'_> {
             },
         )?;
         self.remember_key(&row, &job, &theirs.change_key)?;
-        self.rebase_edit(&row, &theirs.change_key)?;
+        self.rebase_edit(&row, job.base_key.as_ref(), &theirs.change_key)?;
         self.mark_seen(row.id)?;
         self.finish(seq)?;
         self.clear_problem(row.id)?;
@@ -367,14 +420,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn sent_residue(&self, ours: &Card, op: Op) -> ResidueText {
-        if op == Op::Create {
-            ours.for_create().1
-        } else {
-            ours.residue.encode()
-        }
-    }
-
     /// A version that our own write replaced may still be shown by a lagging delta: it must not count as news.
     fn remember_key(&self, row: &ContactRow, job: &super::Job, new: &ChangeKey) -> Result<()> {
         let mut old: Vec<&str> = row
@@ -382,13 +427,12 @@ impl Tx<'_> {
             .split(' ')
             .filter(|key| !key.is_empty())
             .collect();
-        for key in [row.change_key.as_ref(), job.base_key.as_ref()]
-            .into_iter()
-            .flatten()
+        // Only what the write was made from: a version heard of meanwhile may be newer than the reply.
+        if let Some(key) = job.base_key.as_ref()
+            && key != new
+            && !old.contains(&key.as_str())
         {
-            if key != new && !old.contains(&key.as_str()) {
-                old.push(key.as_str());
-            }
+            old.push(key.as_str());
         }
         let keep = old.len().saturating_sub(OLD_KEYS);
         let old = old.split_off(keep).join(" ");
@@ -402,7 +446,8 @@ impl Tx<'_> {
         let wire = serde_json::to_string(&theirs.contact)
             .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
-            .prepare_cached("UPDATE contact SET change_key = ?2, wire = ?3, residue = coalesce(?4, residue), modified = ?5 WHERE id = ?1")?
+            .prepare_cached("UPDATE contact SET residue = coalesce(?4, CASE WHEN change_key IS ?2 THEN residue END),
+                 change_key = ?2, wire = ?3, modified = ?5 WHERE id = ?1")?
             .execute((
                 id.0,
                 theirs.change_key.as_str(),
@@ -439,16 +484,14 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn revive(&mut self, contact: RowId, problem: &Problem) -> Result<()> {
+    pub fn revive(&mut self, contact: RowId, refused: Option<Problem>) -> Result<()> {
         self.drop_jobs(contact)?;
         self.foreign(|tx| tx.show(contact))?;
-        self.set_problem(contact, None, problem)?;
+        let problem = refused.unwrap_or_else(|| Problem::Conflict(EDITED.to_owned()));
+        self.set_problem(contact, None, &problem)?;
         let ino = self.contact(contact)?.and_then(|row| row.ino);
-        let name = ino.map(|ino| self.card_name(ino)).transpose()?.flatten();
-        match name {
-            Some((dir, name)) => self.keep_error(dir, &name, problem),
-            None => Ok(()),
-        }
+        let place = ino.map(|ino| self.card_name(ino)).transpose()?.flatten();
+        place.map_or(Ok(()), |(dir, name)| self.keep_error(dir, &name, &problem))
     }
 
     /// A queued change goes on from a newer version that means the same.
@@ -500,21 +543,28 @@ impl Tx<'_> {
         if let (Some(card), Some(row)) = (&ours, self.contact(contact.id)?) {
             self.rename_file(&row, card)?;
         }
-        self.make_again(contact, ours)
+        self.make_again(contact)
     }
 
-    /// Scratch files of a folder that is gone find their place in the root.
+    /// Scratch files of a folder that is gone find their place in the root, drafts in the folder `drafts`.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn rescue_scratch(&mut self, dir: Ino) -> Result<()> {
+    pub fn rescue_scratch(&mut self, dir: Ino, drafts: Option<FolderRowId>) -> Result<()> {
+        let drafts = self.dir_of(drafts)?;
         for (name, ino) in self.entries_of(dir)? {
+            let is_draft = self.is_card_entry(dir, &name)?;
+            let to = if is_draft { drafts } else { Ino::ROOT };
             let mut free = name.clone();
-            while self.entry(Ino::ROOT, &free)?.is_some() {
-                free.push('~');
+            while self.entry(to, &free)?.is_some() {
+                free = if is_draft {
+                    names::disambiguated(&free, &any_id())
+                } else {
+                    free + "~"
+                };
             }
             self.unlink(dir, &name)?;
-            self.link(Ino::ROOT, &free, ino)?;
+            self.link(to, &free, ino)?;
         }
         Ok(())
     }
@@ -527,6 +577,7 @@ impl Tx<'_> {
         let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
             return Ok(());
         };
+        self.claim_id(contact, &theirs.id)?;
         self.sql
             .prepare_cached("UPDATE contact SET graph = ?2 WHERE id = ?1")?
             .execute((contact.0, theirs.id.as_str()))?;
@@ -534,6 +585,23 @@ impl Tx<'_> {
         self.mark_seen(contact)?;
         self.finish(seq)
     }
+}
+
+/// An id to tell a name apart by, for what has none yet.
+fn any_id() -> ContactId {
+    ContactId::new(uuid::Uuid::new_v4().to_string())
+}
+
+/// The residue that a save sent.
+fn sent_residue(job: &super::Job) -> Option<ResidueText> {
+    let mut ours = job.ours.clone()?;
+    if job.op == Op::Create {
+        return Some(ours.for_create().1);
+    }
+    if let Some(base) = &job.base {
+        ours.inherit_invented(base);
+    }
+    Some(ours.residue.encode())
 }
 
 /// The name a contact asks for: the one a user chose, else the one its fields make.

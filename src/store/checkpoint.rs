@@ -12,7 +12,11 @@ use super::{Result, connect};
 /// Rows written between two checkpoints; about as many pages.
 const ROWS: u64 = 4000;
 
-/// The thread that does it; the last checkpoint comes when this is dropped.
+/// A log of this size is emptied at the price of keeping writers waiting meanwhile: a bulk load writes faster than the
+/// gentle way can follow.
+const LARGE: u64 = 64 << 20;
+
+/// The thread that does it.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     due: Option<Sender<()>>,
@@ -26,7 +30,13 @@ impl Checkpointer {
     pub(super) fn start(path: PathBuf) -> Result<Self> {
         let (due, asked) = channel();
         let sql = connect(&path)?;
-        let body = move || asked.iter().for_each(|()| checkpoint(&sql, "PASSIVE"));
+        let log = path.with_extension("db-wal");
+        let body = move || {
+            for () in asked {
+                let size = std::fs::metadata(&log).map_or(0, |meta| meta.len());
+                checkpoint(&sql, if size > LARGE { "TRUNCATE" } else { "PASSIVE" });
+            }
+        };
         let thread = thread::Builder::new()
             .name("checkpoint".to_owned())
             .spawn(body)?;

@@ -37,6 +37,12 @@ const COLUMNS: &str =
     "id, graph, folder, change_key, old_keys, created, wire, residue, ino, modified";
 
 impl ContactRow {
+    /// Whether a version is one that our own write replaced.
+    pub(super) fn is_superseded(&self, key: &ChangeKey) -> bool {
+        self.change_key.as_ref() != Some(key)
+            && self.old_keys.split(' ').any(|old| old == key.as_str())
+    }
+
     fn from_row(row: &Row<'_>) -> rusqlite::Result<(Self, Option<String>, Option<String>)> {
         let contact = Self {
             id: RowId(row.get(0)?),
@@ -224,6 +230,7 @@ impl Tx<'_> {
         let mut rows = self.sql.prepare_cached(
             "SELECT id FROM contact WHERE folder = ?1 AND ino IS NULL AND graph IS NOT NULL
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.contact = contact.id)
+             AND EXISTS (SELECT 1 FROM folder JOIN inode ON inode.ino = folder.ino WHERE folder.id = ?1)
              ORDER BY created, graph LIMIT ?2",
         )?;
         let rows = rows.query_map((folder.0, limit), |row| row.get(0).map(RowId))?;
@@ -305,11 +312,19 @@ impl Tx<'_> {
     }
 
     /// An own write gave a contact a new version: an edit that is under way goes on from it.
-    pub(super) fn rebase_edit(&self, contact: &ContactRow, key: &ChangeKey) -> Result<()> {
+    pub(super) fn rebase_edit(
+        &self,
+        contact: &ContactRow,
+        base: Option<&ChangeKey>,
+        key: &ChangeKey,
+    ) -> Result<()> {
         let before = contact.change_key.as_ref().map(ChangeKey::as_str);
+        let base = base.map(ChangeKey::as_str);
         self.sql
-            .prepare_cached("UPDATE edit SET base_key = ?3 WHERE ino = ?1 AND base_key IS ?2")?
-            .execute((contact.ino.map(|ino| ino.0), before, key.as_str()))?;
+            .prepare_cached(
+                "UPDATE edit SET base_key = ?4 WHERE ino = ?1 AND (base_key IS ?2 OR base_key = ?3)",
+            )?
+            .execute((contact.ino.map(|ino| ino.0), before, base, key.as_str()))?;
         Ok(())
     }
 

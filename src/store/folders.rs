@@ -64,13 +64,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub fn folders(&self) -> Result<Vec<FolderRow>> {
-        self.read(|sql| {
-            let mut rows =
-                sql.prepare_cached(&format!("SELECT {COLUMNS} FROM folder ORDER BY id"))?;
-            Ok(rows
-                .query_map([], FolderRow::from_row)?
-                .collect::<Result<_, _>>()?)
-        })
+        self.read(all)
     }
 
     /// How many contacts each folder shows.
@@ -94,6 +88,14 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn folder(&self, id: FolderRowId) -> Result<Option<FolderRow>> {
         self.one_folder("id = ?1", id.0)
+    }
+
+    /// Every folder.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn folders(&self) -> Result<Vec<FolderRow>> {
+        all(&self.sql)
     }
 
     /// The folder a directory shows.
@@ -315,4 +317,10 @@ impl Tx<'_> {
             .execute((id.0, link.as_str()))?;
         Ok(())
     }
+}
+
+fn all(sql: &rusqlite::Connection) -> Result<Vec<FolderRow>> {
+    let mut rows = sql.prepare_cached(&format!("SELECT {COLUMNS} FROM folder ORDER BY id"))?;
+    let rows = rows.query_map([], FolderRow::from_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

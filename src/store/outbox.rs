@@ -95,6 +95,17 @@ pub struct Unlinked<'a> {
     pub ino: Ino,
 }
 
+/// A deletion that was taken back.
+#[derive(Clone, Debug)]
+pub struct TakenBack {
+    /// The contact.
+    pub contact: RowId,
+    /// The inode whose bytes its file showed.
+    pub ino: Ino,
+    /// The version that file showed.
+    pub key: Option<ChangeKey>,
+}
+
 const COLUMNS: &str =
     "seq, op, contact, folder, attempts, base, base_key, ours, client, moved, name, unsure";
 
@@ -128,13 +139,14 @@ fn whole_job((mut job, base, ours): Raw) -> Result<Job> {
     Ok(job)
 }
 
-/// Rows that wait for an earlier row of the same contact or folder, or for a folder the service has yet to make, are not
-/// ready. Folders change one after the other, for one may take the name that another gives up.
+/// Rows that wait for an earlier row of the same contact, or for a folder the service has yet to make, are not ready.
+/// Folders change one after the other, for one may take the name that another gives up, and after the contacts that
+/// leave them.
 const READY: &str = "
     sending = 0 AND not_before <= ?1
     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact = o.contact AND p.seq < o.seq)
-    AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.folder = o.folder AND p.seq < o.seq)
-    AND (o.contact IS NOT NULL OR NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact IS NULL AND p.seq < o.seq))
+    AND (o.contact IS NOT NULL
+        OR NOT EXISTS (SELECT 1 FROM outbox p WHERE (p.contact IS NULL OR p.folder = o.folder) AND p.seq < o.seq))
     AND CASE op
         WHEN 'create' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
         WHEN 'move' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
@@ -302,6 +314,55 @@ impl Tx<'_> {
         self.one_job("contact = ?1 ORDER BY seq DESC LIMIT 1", contact.0)
     }
 
+    /// The first row of a contact.
+    pub(super) fn first_job(&self, contact: RowId) -> Result<Option<Seq>> {
+        Ok(self
+            .one_job("contact = ?1 ORDER BY seq LIMIT 1", contact.0)?
+            .map(|job| job.seq))
+    }
+
+    /// Whether a contact's deletion is queued.
+    pub(super) fn is_deleted(&self, contact: RowId) -> Result<bool> {
+        self.has_job(contact, Op::Delete)
+    }
+
+    /// Whether a contact's move is queued: it is shown where it shall be, not where it is.
+    pub(super) fn is_moving(&self, contact: RowId) -> Result<bool> {
+        self.has_job(contact, Op::Move)
+    }
+
+    /// The first move of a contact that is queued, and where it moves from.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn first_move(&self, contact: RowId) -> Result<Option<(Seq, FolderRowId)>> {
+        Ok(self
+            .sql
+            .prepare_cached("SELECT seq, folder FROM outbox WHERE contact = ?1 AND op = 'move' ORDER BY seq LIMIT 1")?
+            .query_row([contact.0], |row| Ok((Seq(row.get(0)?), FolderRowId(row.get(1)?))))
+            .optional()?)
+    }
+
+    fn has_job(&self, contact: RowId, op: Op) -> Result<bool> {
+        Ok(self
+            .sql
+            .prepare_cached("SELECT 1 FROM outbox WHERE contact = ?1 AND op = ?2")?
+            .exists((contact.0, op.word()))?)
+    }
+
+    /// The folder a contact is to be in once a row is done; a later move takes it on from there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn target(&self, contact: &ContactRow, seq: Seq) -> Result<FolderRowId> {
+        let next: Option<i64> = self
+            .sql
+            .prepare_cached("SELECT folder FROM outbox WHERE contact = ?1 AND op = 'move' AND seq > ?2 ORDER BY seq LIMIT 1")?
+            .query_row((contact.id.0, seq.0), |row| row.get(0))
+            .optional()?;
+        Ok(next.map_or(contact.folder, FolderRowId))
+    }
+
     fn one_job(&self, condition: &str, key: impl rusqlite::ToSql) -> Result<Option<Job>> {
         self.sql
             .prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE {condition}"))?
@@ -409,21 +470,28 @@ impl Tx<'_> {
         Ok(seq)
     }
 
-    /// Takes back the deletion of the contact whose file had this name, if one waits that cannot have been carried out;
-    /// returns it with the inode whose bytes it showed.
+    /// Takes back the deletion of the contact whose file had this name, if one waits that cannot have been carried out.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn take_back(&mut self, dir: Ino, name: &str) -> Result<Option<(RowId, Ino)>> {
-        let found: Option<(i64, i64, u64)> = self
+    pub fn take_back(&mut self, dir: Ino, name: &str) -> Result<Option<TakenBack>> {
+        let found = self
             .sql
             .prepare_cached(
-                "SELECT seq, contact, old_ino FROM outbox WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
+                "SELECT seq, contact, old_ino, base_key FROM outbox
+                 WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
                  ORDER BY seq DESC LIMIT 1",
             )?
-            .query_row((dir.0, name), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row((dir.0, name), |row| {
+                let back = TakenBack {
+                    contact: RowId(row.get(1)?),
+                    ino: Ino(row.get(2)?),
+                    key: row.get::<_, Option<String>>(3)?.map(ChangeKey::new),
+                };
+                Ok((row.get::<_, i64>(0)?, back))
+            })
             .optional()?;
-        let Some((seq, contact, ino)) = found else {
+        let Some((seq, back)) = found else {
             return Ok(None);
         };
         self.sql
@@ -433,8 +501,8 @@ impl Tx<'_> {
             .prepare_cached(
                 "UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create'",
             )?
-            .execute((contact, self.now.0))?;
-        Ok(Some((RowId(contact), Ino(ino))))
+            .execute((back.contact.0, self.now.0))?;
+        Ok(Some(back))
     }
 
     /// The names under which contacts were unlinked from a directory and may still come back.
@@ -525,6 +593,19 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// An attempt that did not reach the service says nothing about the row. A move has several steps and always counts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn uncount(&mut self, seq: Seq) -> Result<()> {
+        self.sql
+            .prepare_cached(
+                "UPDATE outbox SET attempts = attempts - 1 WHERE seq = ?1 AND attempts > 0 AND op <> 'move'",
+            )?
+            .execute([seq.0])?;
+        Ok(())
+    }
+
     /// Gives back rows whose sending ended without a word; what became of them is not known.
     ///
     /// # Errors
@@ -547,6 +628,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Records which version of a contact a move copies, before it does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn set_copied(&mut self, seq: Seq, key: &ChangeKey) -> Result<()> {
+        self.sql
+            .prepare_cached("UPDATE outbox SET base_key = ?2 WHERE seq = ?1")?
+            .execute((seq.0, key.as_str()))?;
+        Ok(())
+    }
+
     /// Whether a folder has rows waiting.
     ///
     /// # Errors
@@ -564,8 +656,12 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn restart_move(&mut self, seq: Seq) -> Result<()> {
         self.sql
-            .prepare_cached("UPDATE outbox SET moved = NULL, unsure = 0, sending = 0, client = ?2 WHERE seq = ?1")?
-            .execute((seq.0, uuid::Uuid::new_v4().to_string()))?;
+            .prepare_cached("UPDATE outbox SET moved = NULL, unsure = 0, sending = 0, client = ?2, not_before = ?3 WHERE seq = ?1")?
+            .execute((
+                seq.0,
+                uuid::Uuid::new_v4().to_string(),
+                self.now.after(Duration::from_secs(1)).0,
+            ))?;
         self.wakes = true;
         Ok(())
     }
@@ -587,9 +683,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn finish(&mut self, seq: Seq) -> Result<()> {
         let job = self.job(seq)?;
-        self.sql
-            .prepare_cached("DELETE FROM outbox WHERE seq = ?1")?
-            .execute([seq.0])?;
+        self.drop_job(seq)?;
         if let Some(contact) = job.and_then(|job| job.contact)
             && let Some(row) = self.contact(contact)?
         {
@@ -604,6 +698,15 @@ impl Tx<'_> {
                     row.change_key.as_ref().map(ChangeKey::as_str),
                 ))?;
         }
+        self.wakes = true;
+        Ok(())
+    }
+
+    /// Removes a row; what was queued behind it stays as it is.
+    pub(super) fn drop_job(&mut self, seq: Seq) -> Result<()> {
+        self.sql
+            .prepare_cached("DELETE FROM outbox WHERE seq = ?1")?
+            .execute([seq.0])?;
         self.wakes = true;
         Ok(())
     }

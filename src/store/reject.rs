@@ -34,13 +34,13 @@ impl Problem {
 }
 
 impl Store {
-    /// Why a contact's save numbered `seq` was not taken, if it was not.
+    /// Why a contact's save numbered `seq` was not taken, if it was not: those behind a refused one fall with it.
     ///
     /// # Errors
     /// When the database fails.
     pub fn problem(&self, contact: RowId, seq: Seq) -> Result<Option<Problem>> {
         Ok(self
-            .problems_where("id = ?1 AND problem_seq = ?2", (contact.0, seq.0))?
+            .problems_where("id = ?1 AND problem_seq >= ?2", (contact.0, seq.0))?
             .pop()
             .map(|(_, problem)| problem))
     }
@@ -174,11 +174,18 @@ impl Tx<'_> {
         else {
             return self.finish(seq);
         };
+        if contact.graph.is_some() && self.is_deleted(contact.id)? {
+            return match problem {
+                Problem::Rejected(_) => self.drop_job(seq), // The deletion goes on.
+                Problem::Conflict(_) => self.revive(contact.id, None), // An edit made elsewhere wins (behaviour 6.4).
+            };
+        }
+        let last = self.last_job(contact.id)?.map_or(seq, |job| job.seq);
         self.drop_jobs(contact.id)?;
         if contact.graph.is_none() {
             return self.back_to_draft(&contact, problem);
         }
-        self.set_problem(contact.id, Some(seq), problem)?;
+        self.set_problem(contact.id, Some(last), problem)?;
         let Some(ino) = contact.ino else {
             return Ok(());
         };
@@ -186,7 +193,21 @@ impl Tx<'_> {
         if let Some((dir, name)) = self.card_name(ino)? {
             self.keep_rejected(dir, &name, &text, problem)?;
         }
+        if self.inode(ino)?.is_some_and(|row| row.dirty) {
+            return self.set_last_good(&contact, ino); // Being edited: what is written stays.
+        }
         self.foreign(|tx| tx.show_last_good(&contact, ino))
+    }
+
+    /// Makes the service's card the accepted text below an edit that is under way.
+    fn set_last_good(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
+        match &contact.card {
+            Some(card) => {
+                let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+                self.put_text(ino, &bytes)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Puts the last accepted text back into a contact's file; the card instead, when that has changed elsewhere

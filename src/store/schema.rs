@@ -74,7 +74,7 @@ CREATE TABLE folder(
     pulled INTEGER                -- time of the last complete pull
 );
 CREATE TABLE contact(
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused: a reply may come for one that is gone
     graph TEXT UNIQUE,            -- NULL until the service has made it
     folder INTEGER NOT NULL,
     change_key TEXT,

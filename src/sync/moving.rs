@@ -1,9 +1,9 @@
 //! What has to be done in several steps: folders, and contacts that move from one to another.
 
 use super::push::card_of;
-use super::{Engine, Failure, server_contact};
-use crate::graph::{Error, Write};
-use crate::model::{ContactId, FolderId};
+use super::{Engine, Failure, folders, plan, server_contact};
+use crate::graph::{Error, Snapshot, Write};
+use crate::model::{ChangeKey, ContactId, FolderId};
 use crate::store::{self, ContactRow, FolderRow, FolderRowId, Job, Op, Problem};
 use crate::vcard;
 
@@ -42,9 +42,16 @@ impl Engine {
             Err(Failure::Graph(error)) => {
                 // The next look at the folder tree shows what the service made of it.
                 tracing::warn!(op = job.op.word(), error = %super::chain(&error), "the service refused a folder");
-                Ok(self
-                    .store
-                    .write::<_, store::Error>(|tx| tx.finish(job.seq))?)
+                Ok(self.store.write::<_, store::Error>(|tx| {
+                    if job.op == Op::MakeFolder
+                        && tx.folder(folder.id)?.is_some_and(|row| row.graph.is_none())
+                    {
+                        // Without a folder there nothing in it could ever be sent.
+                        let heir = folders::default(tx)?;
+                        tx.foreign(|tx| folders::vanish(tx, &folder, heir))?;
+                    }
+                    tx.finish(job.seq)
+                })?)
             }
             Err(error) => Err(error),
         }
@@ -64,9 +71,9 @@ impl Engine {
             // Made before, with the reply lost, or by somebody else: it is the same folder.
             Err(Error::FolderExists) => {
                 let there = self.client.folders().await?;
-                let same = there
-                    .into_iter()
-                    .find(|other| other.parent == parent && other.display_name == name);
+                let same = there.into_iter().find(|other| {
+                    other.parent == parent && is_same_name(&other.display_name, name)
+                });
                 same.ok_or(Error::FolderExists)?
             }
             made => made?,
@@ -74,7 +81,10 @@ impl Engine {
         Ok(self
             .store
             .write::<_, store::Error>(|tx| match tx.folder_by_graph(&made.id)? {
-                Some(known) if known.id != folder.id => Ok(()),
+                // A folder we show already, by another spelling of its name.
+                Some(known) if known.id != folder.id => {
+                    tx.foreign(|tx| folders::vanish(tx, folder, Some(known.id)))
+                }
                 _ => tx.folder_made(folder.id, &made.id),
             })?)
     }
@@ -108,9 +118,7 @@ impl Engine {
     /// Moves a contact: made there, photo carried, verified, deleted here. Each step can be repeated (behaviour 4.9).
     pub(super) async fn push_move(&self, job: &Job, contact: &ContactRow) -> Result<(), Failure> {
         match self.try_move(job, contact).await {
-            Err(Failure::Graph(error))
-                if error.is_transient() || matches!(error, Error::SignInNeeded { .. }) =>
-            {
+            Err(Failure::Graph(error)) if plan::judge(&error, job.attempts).is_retry() => {
                 self.give_back(job, &error)
             }
             Err(Failure::Graph(Error::Changed)) => Ok(self
@@ -118,8 +126,11 @@ impl Engine {
                 .write::<_, store::Error>(|tx| tx.restart_move(job.seq))?),
             Err(Failure::Graph(Error::NotFound)) => Ok(self
                 .store
-                .write::<_, store::Error>(|tx| tx.make_again(contact, None))?),
+                .write::<_, store::Error>(|tx| tx.make_again(contact))?),
             Err(Failure::Graph(error)) => {
+                if let Err(error) = self.undo_copy(job).await {
+                    return self.give_back(job, &error);
+                }
                 let problem = Problem::Rejected(format!("the server refused the move: {error}"));
                 let from = job.folder.unwrap_or(contact.folder);
                 Ok(self.store.write::<_, store::Error>(|tx| {
@@ -133,60 +144,91 @@ impl Engine {
     }
 
     async fn try_move(&self, job: &Job, contact: &ContactRow) -> Result<(), Failure> {
-        let (Some(old), Some(target)) = (
-            &contact.graph,
-            self.folder(Some(contact.folder))?.and_then(|to| to.graph),
-        ) else {
+        let target = self.store.write::<_, store::Error>(|tx| {
+            let target = tx.target(contact, job.seq)?;
+            tx.folder(target)
+        })?;
+        let (Some(old), Some(target)) = (&contact.graph, target.and_then(|to| to.graph)) else {
             return Ok(self
                 .store
                 .write::<_, store::Error>(|tx| tx.finish(job.seq))?);
         };
-        let new = match &job.moved {
-            Some(new) => new.clone(),
+        let (new, copied) = match &job.moved {
+            Some(new) => (new.clone(), job.base_key.clone()),
             None => self.copy(job, contact, old, &target).await?,
         };
-        if let Some(photo) = self.client.photo(old).await? {
-            self.client
-                .put_photo(&new, &photo, media_type(&photo))
-                .await?;
+        match self.client.photo(old).await {
+            // An earlier attempt deleted it and could not note that down; all that is left is to verify.
+            Err(Error::NotFound) | Ok(None) => {}
+            Ok(Some(photo)) => {
+                let put = self.client.put_photo(&new, &photo, media_type(&photo));
+                put.await.map_err(|error| match error {
+                    Error::NotFound => Error::Changed, // The copy is gone: made once more.
+                    error => error,
+                })?;
+            }
+            Err(error) => return Err(error.into()),
         }
-        let verified = self
-            .client
-            .contacts(std::slice::from_ref(&new))
-            .await?
-            .pop();
-        let verified = verified.unwrap_or(Err(Error::Malformed { what: "a contact" }))?;
-        match self
-            .client
-            .write(&[Write::Delete {
-                id: old.clone(),
-                change_key: contact.change_key.clone(),
-            }])
-            .await?
-            .pop()
-        {
-            Some(Err(Error::NotFound)) | Some(Ok(_)) | None => {}
-            Some(Err(Error::Changed)) => {
+        let verified = match self.read_one(&new).await {
+            Err(Error::NotFound) => return Err(Error::Changed.into()),
+            verified => verified?,
+        };
+        match self.delete_copied(old, copied.as_ref()).await {
+            Ok(()) | Err(Error::NotFound) => {}
+            Err(Error::Changed) => {
                 // Edited there since: the copy is stale. It goes, and the move begins again from the newer contact.
-                let delete = Write::Delete {
-                    id: new,
-                    change_key: Some(verified.change_key.clone()),
-                };
-                self.client.write(&[delete]).await?;
-                let mut read = self.client.contacts(std::slice::from_ref(old)).await?;
-                if let Some(Ok(newer)) = read.pop() {
-                    self.store.write::<_, store::Error>(|tx| {
-                        tx.refresh(contact.id, &server_contact(&newer))
-                    })?;
-                }
+                self.delete_version(&new, Some(&verified.change_key))
+                    .await?;
                 return Err(Error::Changed.into());
             }
-            Some(Err(error)) => return Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
         self.note_success();
         Ok(self
             .store
             .write::<_, store::Error>(|tx| tx.moved(job.seq, &server_contact(&verified)))?)
+    }
+
+    /// Deletes a contact in the version that was copied. The service may not compare them itself (graph-facts 4.2).
+    async fn delete_copied(&self, id: &ContactId, copied: Option<&ChangeKey>) -> Result<(), Error> {
+        let mut keys = self.client.change_keys(std::slice::from_ref(id)).await?;
+        let key = keys.pop().unwrap_or(Err(Error::NotFound))?;
+        if copied != Some(&key) {
+            return Err(Error::Changed);
+        }
+        self.delete_version(id, copied).await
+    }
+
+    async fn delete_version(&self, id: &ContactId, key: Option<&ChangeKey>) -> Result<(), Error> {
+        let delete = Write::Delete {
+            id: id.clone(),
+            change_key: key.cloned(),
+        };
+        let mut done = self.client.write(&[delete]).await?;
+        done.pop().map_or(Ok(()), |done| done.map(drop))
+    }
+
+    /// A move that is given up must leave one contact, not two.
+    async fn undo_copy(&self, job: &Job) -> Result<(), Error> {
+        let job = self
+            .store
+            .write::<_, store::Error>(|tx| tx.job(job.seq))
+            .map_err(|error| Error::Offline {
+                source: error.into(),
+            })?;
+        match job.and_then(|job| job.moved) {
+            Some(copy) => match self.delete_version(&copy, None).await {
+                Err(Error::NotFound) => Ok(()),
+                done => done,
+            },
+            None => Ok(()),
+        }
+    }
+
+    async fn read_one(&self, id: &ContactId) -> Result<Snapshot, Error> {
+        let mut read = self.client.contacts(std::slice::from_ref(id)).await?;
+        read.pop()
+            .unwrap_or(Err(Error::Malformed { what: "a contact" }))
     }
 
     /// Makes the contact in its new folder with everything it holds, unless an earlier attempt did.
@@ -196,7 +238,7 @@ impl Engine {
         contact: &ContactRow,
         old: &ContactId,
         target: &FolderId,
-    ) -> Result<ContactId, Failure> {
+    ) -> Result<(ContactId, Option<ChangeKey>), Failure> {
         let Some(client) = &job.client else {
             return Err(Error::NotFound.into());
         };
@@ -205,23 +247,24 @@ impl Engine {
         } else {
             None
         };
-        let new = match found {
-            Some(found) => found.id,
+        let (new, copied) = match found {
+            Some(found) => (found.id, job.base_key.clone()),
             None => {
-                let mut read = self.client.contacts(std::slice::from_ref(old)).await?;
-                let there = read.pop().unwrap_or(Err(Error::NotFound))?;
+                let original = self.read_one(old).await?;
                 // A save that waits behind the move travels with it, unless the contact changed elsewhere meanwhile.
                 let ours = self
                     .store
                     .write::<_, store::Error>(|tx| tx.expected(contact))?;
                 let card = match ours {
-                    Some(ours) if contact.change_key.as_ref() == Some(&there.change_key) => ours,
-                    _ => card_of(&there),
+                    Some(ours) if contact.change_key.as_ref() == Some(&original.change_key) => ours,
+                    _ => card_of(&original),
                 };
                 // The derived UID comes from the id, which changes: the file keeps the one it shows.
                 let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(old));
                 let (fields, residue) = card.with_uid(&uid).for_create();
                 let extra = self.client.move_extras(old).await?;
+                self.store
+                    .write::<_, store::Error>(|tx| tx.set_copied(job.seq, &original.change_key))?;
                 self.store.sync_durable()?;
                 let create = Write::Create {
                     folder: target.clone(),
@@ -236,16 +279,21 @@ impl Engine {
                     .await?
                     .pop()
                     .unwrap_or(Err(Error::NotFound))?;
-                made.ok_or(Error::Malformed {
+                let made = made.ok_or(Error::Malformed {
                     what: "a created contact",
-                })?
-                .id
+                })?;
+                (made.id, Some(original.change_key))
             }
         };
         self.store
             .write::<_, store::Error>(|tx| tx.set_moved(job.seq, &new))?;
-        Ok(new)
+        Ok((new, copied))
     }
+}
+
+/// Whether the service takes two names for the same.
+fn is_same_name(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
 }
 
 /// The media type of a photo, from its first bytes.

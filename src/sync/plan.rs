@@ -2,6 +2,7 @@
 
 use crate::graph::{Error, Write};
 use crate::model::{ChangeKey, ContactId};
+use crate::store::Job;
 use crate::vcard::Card;
 
 /// What became of the contact a save was made from.
@@ -17,11 +18,19 @@ pub(super) enum Next {
 
 /// Compares a save with the contact as it is now. A new version that says what the old one did is no clash: a photo or
 /// a flag changed.
-pub(super) fn compare(base: Option<&Card>, ours: &Card, theirs: &Card) -> Next {
+/// What `theirs` holds already was sent before with its reply lost, whatever the service made of the rest; but a save that
+/// waits behind (`is_last` is false) was not made from the rest.
+pub(super) fn compare(job: &Job, theirs: &Card, is_last: bool) -> Next {
+    let Some(ours) = &job.ours else {
+        return Next::Done;
+    };
+    let is_held = |base| is_last && theirs.holds_change(base, ours);
     if theirs == ours {
         Next::Done
-    } else if base == Some(theirs) {
+    } else if job.base.as_ref() == Some(theirs) {
         Next::Send
+    } else if job.base.as_ref().is_some_and(is_held) {
+        Next::Done
     } else {
         Next::Clash
     }
@@ -57,6 +66,13 @@ pub(super) enum Verdict {
     Gone,
     /// It will never be taken, for this reason.
     Refused(String),
+}
+
+impl Verdict {
+    /// Whether the same may succeed later.
+    pub(super) fn is_retry(&self) -> bool {
+        matches!(self, Self::Retry { .. })
+    }
 }
 
 /// Attempts after which a contact that makes the service fail again and again is given up: nulls and wrong ids look

@@ -10,15 +10,17 @@ use super::plan::{self, Next, Verdict};
 use super::{Chunks, Engine, Failure, server_contact};
 use crate::graph::{Error, Snapshot, Write};
 use crate::model::{ChangeKey, ContactId, Stamp};
-use crate::store::{self, ContactRow, Job, Op, Problem};
+use crate::store::{self, ContactRow, Job, Op, Problem, Tx};
 use crate::vcard::{Card, Residue};
 
 /// Members of one `$batch` (graph-facts 9.1).
 const BATCH: usize = 20;
 /// Batches under way: one is checked while another is written.
 const CHUNKS: usize = 2;
+/// Pauses of a row that fails again and again.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const CLASH: &str = "changed elsewhere since you opened it; the card there stands, yours is kept in the .rejected file";
-const EDITED: &str = "changed elsewhere since you deleted it; it is back as it is there, delete it again if you will";
 
 /// A row with the contact it is about.
 struct Work {
@@ -228,11 +230,10 @@ impl Engine {
     }
 
     async fn prepare_create(&self, work: &Work) -> Result<Option<Write>, Failure> {
-        let folder = self
-            .store
-            .folders()?
-            .into_iter()
-            .find(|folder| folder.id == work.contact.folder);
+        let folder = self.store.write::<_, store::Error>(|tx| {
+            let target = tx.target(&work.contact, work.job.seq)?;
+            tx.folder(target)
+        })?;
         let (Some(folder), Some(ours), Some(client)) = (
             folder.and_then(|folder| folder.graph),
             &work.job.ours,
@@ -274,10 +275,10 @@ impl Engine {
     ) -> Result<(), Failure> {
         match done {
             Err(error) => self.conclude(work, &error).await,
-            Ok(_) if work.job.op == Op::Delete => Ok(self
-                .store
-                .write::<_, store::Error>(|tx| tx.buried(work.contact.id))?),
-            Ok(Some(snapshot)) => self.taken(work, &snapshot),
+            Ok(_) if work.job.op == Op::Delete => {
+                self.settle(work, |tx| tx.buried(work.contact.id))
+            }
+            Ok(Some(snapshot)) => self.taken(work, &snapshot).await,
             // The service said yes and did not show the result: look.
             Ok(None) if work.job.op == Op::Create => self.fail(
                 work,
@@ -289,14 +290,46 @@ impl Engine {
         }
     }
 
-    fn taken(&self, work: &Work, snapshot: &Snapshot) -> Result<(), Failure> {
+    async fn taken(&self, work: &Work, snapshot: &Snapshot) -> Result<(), Failure> {
         let contact = server_contact(snapshot);
-        Ok(self
-            .store
-            .write::<_, store::Error>(|tx| match work.job.op {
+        let known = [work.job.base_key.as_ref(), Some(&contact.change_key)];
+        let mut overtaken = false;
+        self.settle(work, |tx| {
+            let row = tx.contact(work.contact.id)?;
+            overtaken = row.is_some_and(|row| !known.contains(&row.change_key.as_ref()));
+            match work.job.op {
                 Op::Create => tx.born(work.job.seq, &contact),
                 _ => tx.taken(work.job.seq, &contact),
-            })?)
+            }
+        })?;
+        if !overtaken {
+            return Ok(());
+        }
+        // A pull heard of another version meanwhile; which of the two is newer only the service can say.
+        let read = self
+            .client
+            .contacts(std::slice::from_ref(&contact.id))
+            .await;
+        let Some(Ok(newest)) = read.ok().and_then(|mut read| read.pop()) else {
+            return Ok(());
+        };
+        Ok(self.store.write::<_, store::Error>(|tx| {
+            tx.foreign(|tx| tx.apply(work.contact.folder, &server_contact(&newest)))
+        })?)
+    }
+
+    /// Records what became of a row, unless somebody else did: a pull may have heard of it first.
+    fn settle(
+        &self,
+        work: &Work,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<(), store::Error>,
+    ) -> Result<(), Failure> {
+        Ok(self.store.write::<_, store::Error>(|tx| {
+            if tx.job(work.job.seq)?.is_some() {
+                change(tx)?;
+            }
+            Ok(())
+        })?)
     }
 
     /// The contact is not as it was when the edit began.
@@ -320,34 +353,34 @@ impl Engine {
         let theirs = server_contact(&snapshot);
         if work.job.op == Op::Delete {
             // Deleted here, edited there: the edit wins (behaviour 6.4).
-            return Ok(self.store.write::<_, store::Error>(|tx| {
+            return self.settle(work, |tx| {
                 tx.apply(work.contact.folder, &theirs)?;
-                tx.revive(work.contact.id, &Problem::Conflict(EDITED.to_owned()))
-            })?);
+                tx.revive(work.contact.id, None)
+            });
         }
         let card = card_of(&snapshot);
-        let next = work.job.ours.as_ref().map_or(Next::Done, |ours| {
-            plan::compare(work.job.base.as_ref(), ours, &card)
-        });
-        Ok(self.store.write::<_, store::Error>(|tx| match next {
-            Next::Done => tx.taken(work.job.seq, &theirs),
-            Next::Send => tx.rebase(work.job.seq, &theirs),
-            Next::Clash => {
-                tx.set_theirs(work.job.seq, &card)?;
-                tx.apply(work.contact.folder, &theirs)?;
-                tx.not_taken(work.job.seq, &Problem::Conflict(CLASH.to_owned()))
+        self.settle(work, |tx| {
+            let is_last = tx
+                .last_job(work.contact.id)?
+                .is_some_and(|job| job.seq == work.job.seq);
+            match plan::compare(&work.job, &card, is_last) {
+                Next::Done => tx.taken(work.job.seq, &theirs),
+                Next::Send => tx.rebase(work.job.seq, &theirs),
+                Next::Clash => {
+                    tx.set_theirs(work.job.seq, &card)?;
+                    tx.apply(work.contact.folder, &theirs)?;
+                    tx.not_taken(work.job.seq, &Problem::Conflict(CLASH.to_owned()))
+                }
             }
-        })?)
+        })
     }
 
     /// The contact was deleted elsewhere. An edit wins over that: it is made again (behaviour 6.4).
     fn meet_absence(&self, work: &Work) -> Result<(), Failure> {
-        Ok(self
-            .store
-            .write::<_, store::Error>(|tx| match work.job.op {
-                Op::Delete => tx.buried(work.contact.id),
-                _ => tx.make_again(&work.contact, work.job.ours.clone()),
-            })?)
+        self.settle(work, |tx| match work.job.op {
+            Op::Delete => tx.buried(work.contact.id),
+            _ => tx.make_again(&work.contact),
+        })
     }
 
     /// Deals with an error that one row met.
@@ -359,12 +392,10 @@ impl Engine {
             Verdict::Refused(sentence) => {
                 tracing::warn!(op = work.job.op.word(), "the service refused a change");
                 let problem = Problem::Rejected(sentence);
-                Ok(self
-                    .store
-                    .write::<_, store::Error>(|tx| match work.job.op {
-                        Op::Delete => tx.revive(work.contact.id, &problem),
-                        _ => tx.not_taken(work.job.seq, &problem),
-                    })?)
+                self.settle(work, |tx| match work.job.op {
+                    Op::Delete => tx.revive(work.contact.id, Some(problem.clone())),
+                    _ => tx.not_taken(work.job.seq, &problem),
+                })
             }
         }
     }
@@ -375,10 +406,21 @@ impl Engine {
     }
 
     pub(super) fn give_back(&self, job: &Job, error: &Error) -> Result<(), Failure> {
-        self.note_failure(error);
-        let pause = self.health().pause().max(Duration::from_millis(100));
+        // Wrong data makes the service fail as well (graph-facts 9.4): that is this row's trouble, not the connection's.
+        if !matches!(error, Error::Service { status: 500, .. }) {
+            self.note_failure(error);
+        }
+        let is_counted = !matches!(
+            error,
+            Error::Offline { .. } | Error::Throttled { .. } | Error::SignInNeeded { .. }
+        );
+        let own = FIRST_PAUSE.saturating_mul(1 << job.attempts.min(8));
+        let pause = self.health().pause().max(own.min(LONGEST_PAUSE));
         let text = super::chain(error);
         Ok(self.store.write::<_, store::Error>(|tx| {
+            if !is_counted {
+                tx.uncount(job.seq)?;
+            }
             tx.retry(job.seq, pause, &text, error.may_have_happened())
         })?)
     }

@@ -94,6 +94,18 @@ impl Card {
         }
     }
 
+    /// Whether this card already says what the change from `base` to `ours` wants it to say.
+    #[must_use]
+    pub fn holds_change(&self, base: &Self, ours: &Self) -> bool {
+        let mut ours = ours.clone();
+        ours.inherit_invented(base);
+        let patch = base.contact.patch_to(&ours.contact);
+        patch
+            .iter()
+            .all(|(field, value)| self.contact.get(field) == value)
+            && (base.residue == ours.residue || self.residue == ours.residue)
+    }
+
     /// The file name a user chose for this contact (behaviour 1.6).
     #[must_use]
     pub fn file_name_hint(&self) -> Option<&str> {
