@@ -33,7 +33,7 @@ pub use blobs::Blobs;
 pub use contacts::{ContactRow, RowId};
 pub use folders::{FolderRow, FolderRowId};
 pub use inodes::{Attr, InodeKind, InodeRow};
-pub use outbox::{Job, Op, Pending, Seq, Unlinked};
+pub use outbox::{Job, Op, Pending, Seq, TakenBack, Unlinked};
 pub use reject::Problem;
 
 use crate::model::{Ino, Stamp};
@@ -361,12 +361,32 @@ impl Store {
              DELETE FROM orphan WHERE ino IN (SELECT ino FROM gone);
              DROP TABLE gone;",
         )?;
+        writer.execute(
+            "DELETE FROM edit WHERE ino NOT IN (SELECT ino FROM inode)",
+            [],
+        )?;
         let mut wanted = writer.prepare("SELECT ino FROM inode WHERE kind = 3 OR dirty")?;
         let wanted: HashSet<u64> = wanted
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         self.blobs.retain(|ino| wanted.contains(&ino.0))?;
+        for ino in wanted.into_iter().map(Ino) {
+            if !self.blobs.exists(ino) {
+                self.replace_lost(&writer, ino)?;
+            }
+        }
         Ok(())
+    }
+
+    /// A power cut took a backing file that was never synced: the last accepted text stands, else nothing.
+    fn replace_lost(&self, writer: &Connection, ino: Ino) -> Result<()> {
+        let text = writer
+            .query_row("SELECT bytes FROM text WHERE ino = ?1", [ino.0], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let text: Vec<u8> = text.unwrap_or_default();
+        Ok(self.blobs.write(ino, &text)?)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {

@@ -234,7 +234,18 @@ impl Engine {
 
     /// A request failed in a way that says something about the connection.
     fn note_failure(&self, error: &Error) {
-        if self.health().failed(error) {
+        let changed = self.health().failed(error);
+        self.tell_failure(error, changed);
+    }
+
+    /// A pull failed as a whole.
+    fn note_pull_failure(&self, error: &Error) {
+        let changed = self.health().pull_failed(error);
+        self.tell_failure(error, changed);
+    }
+
+    fn tell_failure(&self, error: &Error, changed: bool) {
+        if changed {
             tracing::warn!(error = %chain(error), "the service cannot be used for now");
         }
         self.store.set_reachable(self.connection().is_online());

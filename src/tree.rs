@@ -212,9 +212,20 @@ impl Tree {
         if let Some(problem) = self.store.problem(ticket.contact, ticket.seq)? {
             return Ok(Some(Err(problem)));
         }
+        if self.is_draft(ticket.ino) {
+            let sentence = "refused: the .error file beside it says why".to_owned();
+            return Ok(Some(Err(Problem::Rejected(sentence))));
+        }
         let decided =
             self.store.waiting(ticket.contact, ticket.seq)?.is_none() || !self.store.is_reachable();
         Ok(decided.then_some(Ok(())))
+    }
+
+    /// Whether a file is (again) no contact's: a new contact that the service refused is a draft.
+    fn is_draft(&self, ino: Ino) -> bool {
+        self.memory()
+            .get(ino)
+            .is_some_and(|node| node.kind == InodeKind::Card(None))
     }
 
     /// The inode at a path below the root.
@@ -318,10 +329,17 @@ impl Tree {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        self.store.write(|tx| {
+        let done = self.store.write(|tx| {
             tx.forget(&forgotten)?;
             change(tx)
-        })
+        });
+        if done.is_err() {
+            self.forgotten
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(forgotten);
+        }
+        done
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::fs::statfs;
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
@@ -181,10 +182,10 @@ fn unescape(text: &str) -> String {
         })
 }
 
-/// The kernel answers so for a FUSE mount whose process is gone.
+/// The kernel answers so for a FUSE mount whose process is gone. Attributes may still come from its cache, so the
+/// filesystem is asked.
 fn is_dead(dir: &Path) -> bool {
-    let gone = Some(Errno::NOTCONN.raw_os_error());
-    fs::metadata(dir).is_err_and(|error| error.raw_os_error() == gone)
+    statfs(dir).is_err_and(|error| error == Errno::NOTCONN)
 }
 
 fn unusable(dir: &Path, error: &io::Error) -> CliError {

@@ -118,9 +118,9 @@ fn is_gone(mount: &LiveMount) -> bool {
     UnixStream::connect(&mount.socket).is_err() && !is_disconnected(&mount.dir)
 }
 
+/// Asks the filesystem: attributes may still come from the kernel's cache.
 fn is_disconnected(dir: &Path) -> bool {
-    fs::metadata(dir)
-        .is_err_and(|error| error.raw_os_error() == Some(rustix::io::Errno::NOTCONN.raw_os_error()))
+    rustix::fs::statfs(dir).is_err_and(|error| error == rustix::io::Errno::NOTCONN)
 }
 
 fn forget(entry: &Path, mount: &LiveMount) {

@@ -19,6 +19,7 @@ pub(super) fn errno(error: &Error) -> Errno {
         Error::BadName => Errno::EILSEQ,
         Error::Invalid | Error::Incomplete => Errno::EINVAL,
         Error::Card(error) => card(&error.kind),
+        Error::TooBig => Errno::EFBIG,
         Error::NotTaken(Problem::Rejected(_)) => Errno::EINVAL,
         // EBUSY, not ESTALE: the file is there and can be read again at once.
         Error::NotTaken(Problem::Conflict(_)) | Error::Stale => Errno::EBUSY,

@@ -114,10 +114,10 @@ impl Filesystem for Ops {
         let name = name.to_owned();
         let tree = Arc::clone(&self.tree);
         self.when_listable(parent, move |ready| {
-            entry(
-                ready.and_then(|()| tree.lookup(Ino(parent.0), text(&name)?)),
-                reply,
-            );
+            match ready.and_then(|()| tree.lookup(Ino(parent.0), text(&name)?)) {
+                Err(Error::NotFound) => negative(reply),
+                found => entry(found, reply),
+            }
         });
     }
 
@@ -506,7 +506,6 @@ fn attributes(stat: Result<Stat>, reply: ReplyAttr) {
 fn entry(stat: Result<Stat>, reply: ReplyEntry) {
     match stat {
         Ok(stat) => reply.entry(&TTL, &file_attr(&stat), GENERATION),
-        Err(Error::NotFound) => negative(reply),
         Err(error) => reply.error(errno(&error)),
     }
 }

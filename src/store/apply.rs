@@ -125,6 +125,9 @@ impl Tx<'_> {
         let Some(new) = self.contact(row.id)? else {
             return Ok(());
         };
+        if row.card == new.card {
+            self.rebase_edit(row, None, &theirs.change_key)?; // A photo or a flag: nobody's edit is stale.
+        }
         let queued = self.last_job(row.id)?.is_some();
         match (&new.card, new.ino) {
             (Some(card), Some(_)) if queued && row.folder != new.folder => {

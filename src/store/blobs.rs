@@ -65,6 +65,12 @@ impl Blobs {
         std::os::unix::fs::FileExt::write_all_at(&file, bytes, 0)
     }
 
+    /// Whether an inode has a file.
+    #[must_use]
+    pub fn exists(&self, ino: Ino) -> bool {
+        self.path(ino).exists()
+    }
+
     /// The length of an inode's file; zero when there is none.
     #[must_use]
     pub fn len(&self, ino: Ino) -> u64 {

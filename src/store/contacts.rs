@@ -322,7 +322,7 @@ impl Tx<'_> {
         let base = base.map(ChangeKey::as_str);
         self.sql
             .prepare_cached(
-                "UPDATE edit SET base_key = ?4 WHERE ino = ?1 AND (base_key IS ?2 OR base_key IS ?3)",
+                "UPDATE edit SET base_key = ?4 WHERE ino = ?1 AND (base_key IS ?2 OR base_key = ?3)",
             )?
             .execute((contact.ino.map(|ino| ino.0), before, base, key.as_str()))?;
         Ok(())

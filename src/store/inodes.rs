@@ -328,6 +328,7 @@ impl Tx<'_> {
                     "DELETE FROM text WHERE ino = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE old_ino = ?1)",
                 )?
                 .execute([ino.0])?;
+            self.end_edit(*ino)?;
         }
         self.garbage.extend_from_slice(inos);
         Ok(())

@@ -95,6 +95,17 @@ pub struct Unlinked<'a> {
     pub ino: Ino,
 }
 
+/// A deletion that was taken back.
+#[derive(Clone, Debug)]
+pub struct TakenBack {
+    /// The contact.
+    pub contact: RowId,
+    /// The inode whose bytes its file showed.
+    pub ino: Ino,
+    /// The version that file showed.
+    pub key: Option<ChangeKey>,
+}
+
 const COLUMNS: &str =
     "seq, op, contact, folder, attempts, base, base_key, ours, client, moved, name, unsure";
 
@@ -459,21 +470,28 @@ impl Tx<'_> {
         Ok(seq)
     }
 
-    /// Takes back the deletion of the contact whose file had this name, if one waits that cannot have been carried out;
-    /// returns it with the inode whose bytes it showed.
+    /// Takes back the deletion of the contact whose file had this name, if one waits that cannot have been carried out.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn take_back(&mut self, dir: Ino, name: &str) -> Result<Option<(RowId, Ino)>> {
-        let found: Option<(i64, i64, u64)> = self
+    pub fn take_back(&mut self, dir: Ino, name: &str) -> Result<Option<TakenBack>> {
+        let found = self
             .sql
             .prepare_cached(
-                "SELECT seq, contact, old_ino FROM outbox WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
+                "SELECT seq, contact, old_ino, base_key FROM outbox
+                 WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
                  ORDER BY seq DESC LIMIT 1",
             )?
-            .query_row((dir.0, name), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row((dir.0, name), |row| {
+                let back = TakenBack {
+                    contact: RowId(row.get(1)?),
+                    ino: Ino(row.get(2)?),
+                    key: row.get::<_, Option<String>>(3)?.map(ChangeKey::new),
+                };
+                Ok((row.get::<_, i64>(0)?, back))
+            })
             .optional()?;
-        let Some((seq, contact, ino)) = found else {
+        let Some((seq, back)) = found else {
             return Ok(None);
         };
         self.sql
@@ -483,8 +501,8 @@ impl Tx<'_> {
             .prepare_cached(
                 "UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create'",
             )?
-            .execute((contact, self.now.0))?;
-        Ok(Some((RowId(contact), Ino(ino))))
+            .execute((back.contact.0, self.now.0))?;
+        Ok(Some(back))
     }
 
     /// The names under which contacts were unlinked from a directory and may still come back.

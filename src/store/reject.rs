@@ -34,7 +34,7 @@ impl Problem {
 }
 
 impl Store {
-    /// Why a contact's save numbered `seq`, or a later one, was not taken, if it was not.
+    /// Why a contact's save numbered `seq` was not taken, if it was not: those behind a refused one fall with it.
     ///
     /// # Errors
     /// When the database fails.

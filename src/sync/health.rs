@@ -75,6 +75,13 @@ impl Health {
     /// A request failed. Errors that concern one request only say nothing about the connection. Returns whether the
     /// state changed.
     pub(super) fn failed(&mut self, error: &Error) -> bool {
+        let says_something = error.is_transient() || matches!(error, Error::SignInNeeded { .. });
+        says_something && self.pull_failed(error)
+    }
+
+    /// A pull failed as a whole: whatever the reason, nothing new is seen until one succeeds, and nobody should wait for
+    /// it. Returns whether the state changed.
+    pub(super) fn pull_failed(&mut self, error: &Error) -> bool {
         let now = Instant::now();
         let (connection, next_try) = match error {
             Error::Throttled { until } => (Connection::Throttled { until: *until }, *until),
@@ -84,13 +91,12 @@ impl Health {
                 },
                 now + SIGN_IN,
             ),
-            error if error.is_transient() => (
+            error => (
                 Connection::Offline {
                     reason: super::chain(error),
                 },
                 now + self.backoff(),
             ),
-            _ => return false,
         };
         self.failures = self.failures.saturating_add(1);
         self.next_try = Some(next_try);

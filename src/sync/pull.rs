@@ -41,7 +41,7 @@ impl Engine {
         let done = self.pull_round().await;
         match &done {
             Ok(()) => self.note_success(),
-            Err(Failure::Graph(error)) => self.note_failure(error),
+            Err(Failure::Graph(error)) => self.note_pull_failure(error),
             Err(Failure::Store(_)) => {}
         }
         done
@@ -57,8 +57,9 @@ impl Engine {
             .into_iter()
             .filter(|folder| folder.graph.is_some())
             .partition(|folder| folder.delta.is_none());
-        self.load_all(fresh).await?;
-        self.pull_deltas(&known).await
+        let loaded = self.load_all(fresh).await;
+        self.pull_deltas(&known).await?;
+        loaded
     }
 
     async fn pull_deltas(&self, folders: &[FolderRow]) -> Result<(), Failure> {
@@ -172,7 +173,9 @@ impl Engine {
         ids: &[ContactId],
     ) -> Result<(), Failure> {
         let mut gone = Vec::new();
-        let snapshots = self.read_contacts(ids, &mut gone).await?;
+        let mut snapshots = self.read_contacts(ids, &mut gone).await?;
+        // Of several new contacts of one name the oldest gets it, as in a full load (behaviour 1.4).
+        snapshots.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
         self.store.write::<_, store::Error>(|tx| {
             tx.foreign(|tx| {
                 for snapshot in &snapshots {

@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use super::rename::adopt;
 use super::{Error, Result, Tree};
 use crate::model::Ino;
 use crate::names;
@@ -15,6 +16,8 @@ use crate::vcard::{self, Card, CardError};
 /// A queued save that somebody may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
+    /// The file.
+    pub ino: Ino,
     /// The contact.
     pub contact: RowId,
     /// The save.
@@ -31,6 +34,7 @@ impl Tree {
     /// # Errors
     /// [`Error::Card`] when the text is complete but no acceptable card.
     pub fn flush(&self, ino: Ino, pid: u32) -> Result<Option<Ticket>> {
+        let _edit = self.edit();
         if self.save_scratch(ino)?
             || !self.is_dirty_card(ino)
             || !self.writers().is_writer(ino, pid)
@@ -38,7 +42,8 @@ impl Tree {
             return Ok(None);
         }
         match self.commit(ino) {
-            Err(Error::Incomplete | Error::Stale) => Ok(None),
+            Err(Error::Incomplete) => self.save_attr(ino).map(|()| None),
+            Err(Error::Stale) => Ok(None),
             done => done,
         }
     }
@@ -49,6 +54,7 @@ impl Tree {
     /// # Errors
     /// [`Error::Incomplete`] for a held text, [`Error::Stale`] for a clash, [`Error::Card`] as above.
     pub fn fsync(&self, ino: Ino) -> Result<Option<Ticket>> {
+        let _edit = self.edit();
         if self.save_scratch(ino)? || !self.is_card(ino) {
             return Ok(None);
         }
@@ -81,27 +87,26 @@ impl Tree {
             return Err(Error::Incomplete);
         }
         let row = self.row(ino)?;
-        let replaced = self.memory().get(ino).is_some_and(|node| node.replaced);
-        let done = self.change(|tx| match tx.inode(ino)? {
-            Some(kept) => accept(
-                tx,
-                InodeRow {
-                    attr: row.attr,
-                    ..kept
-                },
-                &bytes,
-            )
-            .map(Some),
-            None if replaced => {
-                put_aside(tx, &row, &bytes, &Problem::Conflict(CLASH.to_owned())).map(|()| None)
+        let done = self.change(|tx| match (tx.inode(ino)?, self.place_lost(ino)) {
+            (Some(kept), _) => {
+                let attr = row.attr;
+                accept(tx, InodeRow { attr, ..kept }, &bytes)
             }
-            None => Ok(Some(Outcome::Taken(None))),
+            (None, Some((dir, name))) => accept_replaced(tx, row, (dir, &name), &bytes),
+            (None, None) => Ok(Outcome::Taken(None)),
         })?;
         self.writers().forget(ino);
         match done {
-            Some(Outcome::Taken(ticket)) => Ok(ticket),
-            Some(Outcome::Clash) | None => Err(Error::Stale),
+            Outcome::Taken(ticket) => Ok(ticket),
+            Outcome::Clash => Err(Error::Stale),
         }
+    }
+
+    /// Where an inode was that a change made elsewhere, or the putting aside of its text, took from its name.
+    fn place_lost(&self, ino: Ino) -> Option<(Ino, String)> {
+        let memory = self.memory();
+        let node = memory.get(ino).filter(|node| node.replaced)?;
+        node.was.as_deref().cloned()
     }
 
     /// Commits or puts aside what has been quiet for 10 s; everything that is not committed when `all`.
@@ -109,6 +114,9 @@ impl Tree {
         let quiet = self.writers().quiet(all);
         for ino in quiet {
             let _edit = self.edit();
+            if !self.writers().is_quiet(ino, all) {
+                continue; // Written or committed meanwhile.
+            }
             if self.is_dirty_card(ino)
                 && let Err(error) = self.settle_one(ino)
             {
@@ -168,6 +176,7 @@ impl Tree {
         };
         self.change(|tx| {
             Ok(tx.last_job(contact)?.map(|job| Ticket {
+                ino,
                 contact,
                 seq: job.seq,
             }))
@@ -215,6 +224,11 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
         return Ok(Outcome::Taken(None));
     };
     let contact = contact.map(|id| tx.contact(id)).transpose()?.flatten();
+    if contact.is_none() && adopt_by_uid(tx, row.ino, dir, bytes)? {
+        let kept = tx.inode(row.ino)?.ok_or(Error::NotFound)?;
+        let attr = row.attr;
+        return accept(tx, InodeRow { attr, ..kept }, bytes);
+    }
     let (contact, seq) = match contact {
         Some(contact) if is_stale(tx, &contact, &row)? => {
             put_aside(tx, &row, bytes, &Problem::Conflict(CLASH.to_owned()))?;
@@ -223,7 +237,8 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
         Some(contact) => accept_change(tx, &contact, bytes)?,
         None => accept_new(tx, &row, (dir, &name), bytes)?,
     };
-    tx.put_text(row.ino, bytes)?;
+    let ino = row.ino;
+    tx.put_text(ino, bytes)?;
     let kind = InodeKind::Card(Some(contact));
     let size = bytes.len() as u64;
     tx.put_inode(InodeRow {
@@ -232,11 +247,54 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
         attr: crate::store::Attr { size, ..row.attr },
         ..row
     })?;
-    tx.end_edit(row.ino)?;
-    tx.drop_blob(row.ino);
+    tx.end_edit(ino)?;
+    tx.drop_blob(ino);
     tx.clear_rejected(dir, &name)?;
     tx.clear_problem(contact)?;
-    Ok(Outcome::Taken(seq.map(|seq| Ticket { contact, seq })))
+    Ok(Outcome::Taken(seq.map(|seq| Ticket { ino, contact, seq })))
+}
+
+/// Accepts a text written through a handle whose file is not at its name any more (behaviour 2.3). It goes back there
+/// if nothing was saved since, or if the contact was deleted elsewhere: the edit wins (behaviour 6.4).
+fn accept_replaced(
+    tx: &mut Tx<'_>,
+    mut row: InodeRow,
+    (dir, name): (Ino, &str),
+    bytes: &[u8],
+) -> Result<Outcome> {
+    let contact = match row.kind {
+        InodeKind::Card(Some(id)) => tx.contact(id)?,
+        _ => None,
+    };
+    let shown = match &contact {
+        Some(contact) if contact.ino.is_none() => return Ok(Outcome::Taken(None)), // Unlinked here since.
+        Some(contact) => contact.ino.map(|ino| tx.inode(ino)).transpose()?.flatten(),
+        None => None,
+    };
+    let (dir, name) = match &shown {
+        Some(shown) => tx.card_name(shown.ino)?.unwrap_or((dir, name.to_owned())),
+        None => (dir, name.to_owned()),
+    };
+    let free = match &shown {
+        Some(shown) => !shown.dirty && tx.text(shown.ino)? == tx.text(row.ino)?,
+        None => contact.is_none() && tx.inode(dir)?.is_some() && tx.entry(dir, &name)?.is_none(),
+    };
+    if !free {
+        tx.keep_rejected(dir, &name, bytes, &Problem::Conflict(CLASH.to_owned()))?;
+        return Ok(Outcome::Clash);
+    }
+    if contact.is_none() {
+        row.kind = InodeKind::Card(None);
+    }
+    tx.put_inode(row.clone())?;
+    tx.foreign(|tx| {
+        tx.link(dir, &name, row.ino)?;
+        shown.map_or(Ok(()), |shown| tx.orphan(shown.ino, true))
+    })?;
+    if let Some(contact) = contact {
+        tx.set_contact_ino(contact.id, Some(row.ino))?;
+    }
+    accept(tx, row, bytes)
 }
 
 /// Whether the contact changed elsewhere since this file's edit began.
@@ -271,7 +329,7 @@ fn read(
     )
 }
 
-/// A new card: the update of a contact just unlinked if it carries that one's UID (behaviour 4.5), else a new contact.
+/// A new contact.
 fn accept_new(
     tx: &mut Tx<'_>,
     row: &InodeRow,
@@ -279,18 +337,12 @@ fn accept_new(
     bytes: &[u8],
 ) -> Result<(RowId, Option<Seq>)> {
     let mut card = vcard::read(bytes, None, tx.style())?;
-    if let Some(uid) = card.uid() {
-        if let Some(contact) = take_back_by_uid(tx, dir, &uid)? {
-            tx.set_contact_ino(contact.id, Some(row.ino))?;
-            return accept_change(tx, &contact, bytes);
-        }
-        if let Some(folder) = tx.folder_of_dir(dir)?
-            && tx.has_uid(folder.id, &uid)?
-        {
-            card = card.without_uid(); // A copy: it gets a UID of its own (behaviour 4.3).
-        }
-    }
     let folder = tx.folder_of_dir(dir)?.ok_or(Error::NotFound)?;
+    if let Some(uid) = card.uid()
+        && tx.has_uid(folder.id, &uid)?
+    {
+        card = card.without_uid(); // A copy: it gets a UID of its own (behaviour 4.3).
+    }
     if names::file_name(&card.contact) != name {
         card.set_file_name_hint(Some(name));
     }
@@ -299,14 +351,22 @@ fn accept_new(
     Ok((contact, Some(seq)))
 }
 
-fn take_back_by_uid(tx: &mut Tx<'_>, dir: Ino, uid: &str) -> Result<Option<ContactRow>> {
-    for (name, id) in tx.unlinked_in(dir)? {
-        if tx.uid_of(id)?.as_deref() == Some(uid) {
-            tx.take_back(dir, &name)?;
-            return Ok(tx.contact(id)?);
+/// Lets a new file stand for a contact of the same UID that was just unlinked, if there is one (behaviour 4.5).
+fn adopt_by_uid(tx: &mut Tx<'_>, ino: Ino, dir: Ino, bytes: &[u8]) -> Result<bool> {
+    let unlinked = tx.unlinked_in(dir)?;
+    if unlinked.is_empty() {
+        return Ok(false);
+    }
+    let Some(uid) = vcard::read(bytes, None, tx.style())?.uid() else {
+        return Ok(false);
+    };
+    for (name, id) in unlinked {
+        if tx.uid_of(id)?.as_deref() == Some(&uid) {
+            adopt(tx, ino, dir, &name)?;
+            return Ok(true);
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 /// Keeps a text that was not accepted beside the contact, whose file shows the last good card again. A draft stays

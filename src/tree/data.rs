@@ -23,6 +23,9 @@ pub struct SetAttr {
     pub mtime: Option<Stamp>,
 }
 
+/// Longest text a card's file takes; well above what is accepted as a card, because it is read as a whole.
+pub(super) const MAX_TEXT: u64 = 16 << 20;
+
 /// Where an inode's bytes are.
 enum Bytes {
     Card(Arc<[u8]>),
@@ -98,19 +101,28 @@ impl Tree {
     /// A failure of the local disk, ENOSPC among it.
     pub fn write(&self, ino: Ino, offset: u64, data: &[u8], pid: u32) -> Result<usize> {
         let _edit = self.edit();
+        let end = offset.saturating_add(data.len() as u64);
+        self.check_length(ino, end)?;
         self.begin_edit(ino, true)?;
         let file = self.cache.file(&self.store, ino)?;
         file.write_all_at(data, offset)?;
-        let end = offset.saturating_add(data.len() as u64);
         self.edited(ino, pid, |size| size.max(end));
         Ok(data.len())
     }
 
     fn truncate(&self, ino: Ino, size: u64, pid: u32) -> Result<()> {
         let _edit = self.edit();
+        self.check_length(ino, size)?;
         self.begin_edit(ino, size > 0)?;
         self.cache.file(&self.store, ino)?.set_len(size)?;
         self.edited(ino, pid, |_| size);
+        Ok(())
+    }
+
+    fn check_length(&self, ino: Ino, end: u64) -> Result<()> {
+        if end > MAX_TEXT && matches!(self.kind(ino)?, InodeKind::Card(_)) {
+            return Err(Error::TooBig);
+        }
         Ok(())
     }
 

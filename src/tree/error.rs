@@ -41,6 +41,9 @@ pub enum Error {
     /// The argument makes no sense.
     #[error("invalid argument")]
     Invalid,
+    /// No card is that long.
+    #[error("no card is that long")]
+    TooBig,
     /// The text is no acceptable card.
     #[error(transparent)]
     Card(#[from] CardError),

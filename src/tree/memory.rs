@@ -22,6 +22,8 @@ pub(super) struct Node {
     pub(super) lookups: u64,
     /// A change made elsewhere put another inode in its place (behaviour 2.3).
     pub(super) replaced: bool,
+    /// The name it had last, once that stands for something else.
+    pub(super) was: Option<Box<(Ino, String)>>,
     /// Attributes changed in memory only.
     pub(super) unsaved: bool,
     /// Its entries, when it is a directory.
@@ -32,6 +34,11 @@ impl Node {
     /// Whether its bytes are in a backing file.
     pub(super) fn has_blob(&self) -> bool {
         self.dirty || self.kind == InodeKind::File
+    }
+
+    fn lost(&mut self, dir: Ino, name: &str) {
+        self.nlink = self.nlink.saturating_sub(1);
+        self.was = Some(Box::new((dir, name.to_owned())));
     }
 }
 
@@ -215,6 +222,7 @@ impl Memory {
             nlink: 0,
             lookups: 0,
             replaced: false,
+            was: None,
             unsaved: false,
             dir: is_dir.then(|| {
                 Box::new(Dir {
@@ -238,10 +246,11 @@ impl Memory {
         }
         if let Some(node) = self.get_mut(ino) {
             node.nlink += 1;
+            node.replaced = false;
         }
         let before = self.dir_mut(dir).and_then(|dir| dir.insert(name, ino));
         if let Some(before) = before.and_then(|before| self.get_mut(before)) {
-            before.nlink = before.nlink.saturating_sub(1);
+            before.lost(dir, name);
         }
         self.touch(dir, at);
     }
@@ -249,7 +258,7 @@ impl Memory {
     fn unlink(&mut self, dir: Ino, name: &str, at: Stamp) {
         let gone = self.dir_mut(dir).and_then(|dir| dir.remove(name));
         if let Some(gone) = gone.and_then(|gone| self.get_mut(gone)) {
-            gone.nlink = gone.nlink.saturating_sub(1);
+            gone.lost(dir, name);
         }
         self.touch(dir, Some(at));
     }

@@ -5,6 +5,7 @@
 //! unlink that leaves a scratch file behind.
 
 use super::commit::{Outcome, accept};
+use super::data::MAX_TEXT;
 use super::dir::{again_when_overtaken, check_entry, remove_name};
 use super::{Error, Place, Result, Tree, check_name, place};
 use crate::model::Ino;
@@ -260,6 +261,12 @@ fn replace_scratch(tx: &mut Tx<'_>, to: &Side<'_>, over: Option<Ino>) -> Result<
 fn move_card(tx: &mut Tx<'_>, from: &Side<'_>, ino: Ino, to: &Side<'_>) -> Result<()> {
     tx.unlink(from.dir, from.name)?;
     tx.link(to.dir, to.name, ino)?;
+    if tx
+        .inode(ino)?
+        .is_some_and(|row| row.kind == InodeKind::Card(None))
+    {
+        return adopt(tx, ino, to.dir, to.name); // A draft is the new text of what was there, as a scratch file is.
+    }
     if from.dir != to.dir
         && let Some(InodeRow {
             kind: InodeKind::Card(Some(contact)),
@@ -352,6 +359,13 @@ pub(super) fn become_card(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Re
     let Some(mut row) = tx.inode(ino)? else {
         return Err(Error::NotFound);
     };
+    match row.kind {
+        InodeKind::File if tx.blobs().len(ino) > MAX_TEXT => return Err(Error::TooBig),
+        InodeKind::File => {}
+        // Another name of a contact's file: what `mv` copies is a contact of its own (behaviour 4.10).
+        InodeKind::Card(_) => return Err(Error::CrossDevice),
+        _ => return Err(Error::NotPermitted("a contact is a regular file")),
+    }
     row.kind = InodeKind::Card(None);
     row.dirty = true;
     tx.put_inode(row)?;
@@ -370,17 +384,18 @@ pub(super) fn become_card(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Re
 
 /// Lets an inode stand for the contact whose file of this name was just unlinked, if there is one.
 pub(super) fn adopt(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Result<()> {
-    let Some((contact, old)) = tx.take_back(dir, name)? else {
+    let Some(back) = tx.take_back(dir, name)? else {
         return Ok(());
     };
-    let (Some(contact), Some(mut row)) = (tx.contact(contact)?, tx.inode(ino)?) else {
+    let (Some(contact), Some(mut row)) = (tx.contact(back.contact)?, tx.inode(ino)?) else {
         return Ok(());
     };
-    if let Some(text) = tx.text(old)? {
+    if let Some(text) = tx.text(back.ino)? {
         tx.put_text(ino, &text)?; // The last good text, should this one never become a card.
     }
     tx.set_contact_ino(contact.id, Some(ino))?;
-    tx.begin_edit(ino, contact.change_key.as_ref())?;
+    tx.end_edit(ino)?;
+    tx.begin_edit(ino, back.key.as_ref())?;
     row.kind = InodeKind::Card(Some(contact.id));
     Ok(tx.put_inode(row)?)
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,16 +44,18 @@ impl World {
         }
     }
 
-    /// The same after the process has died.
-    fn reborn(self) -> Self {
-        drop(self.tree);
-        drop(self.store);
-        let store = open(&self.dir);
+    /// What a later process finds when this one dies now.
+    fn reborn(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        copy(self.dir.path(), dir.path());
+        let store = open(&dir);
         let tree = Tree::new(Arc::clone(&store), settings()).unwrap();
         Self {
+            dir,
             store,
             tree,
-            ..self
+            folder: self.folder,
+            people: self.people,
         }
     }
 
@@ -141,6 +144,19 @@ impl World {
     fn queued(&self) -> Vec<Op> {
         let rows = self.store.pending().unwrap();
         rows.into_iter().map(|row| row.op).collect()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 
@@ -297,15 +313,9 @@ fn the_mirror_misses_nothing_at_start() {
         let name = format!("P{count}");
         world.serve(&name, "1", &name, "1");
     }
-    let World {
-        dir,
-        store,
-        tree,
-        folder,
-        people,
-    } = world;
-    drop((tree, store));
-    let store = open(&dir);
+    let dir = tempfile::tempdir().unwrap();
+    copy(world.dir.path(), dir.path());
+    let (store, folder, people) = (open(&dir), world.folder, world.people);
     let done = std::sync::atomic::AtomicBool::new(false);
     let tree = std::thread::scope(|scope| {
         let engine = scope.spawn(|| {
@@ -427,13 +437,18 @@ fn a_refused_new_contact_is_refused_to_who_waits() {
 fn a_huge_file_is_refused_unread() {
     let world = World::new();
     let ino = world.create("big.vcf", &card("Ann", "1"));
+    let scratch = world.create("big", &card("Ann", "1"));
     let size = SetAttr {
         size: Some(1 << 40),
         ..SetAttr::default()
     };
-    world.tree.set_attr(ino, size, ME).unwrap();
-    let done = world.tree.flush(ino, ME);
-    assert!(matches!(done, Err(Error::Card(_))), "{done:?}");
+    let done = world.tree.set_attr(ino, size, ME);
+    assert!(matches!(done, Err(Error::TooBig)), "{done:?}");
+    let done = world.tree.write(ino, 1 << 40, b"x", ME);
+    assert!(matches!(done, Err(Error::TooBig)), "{done:?}");
+    world.tree.set_attr(scratch, size, ME).unwrap();
+    let done = world.rename("big", "big2.vcf");
+    assert!(matches!(done, Err(Error::TooBig)), "{done:?}");
 }
 
 #[test]
@@ -525,4 +540,111 @@ fn a_file_that_comes_back_does_not_undo_a_change_elsewhere() {
     world.tree.flush(ino, ME).unwrap();
     assert!(world.text("Ann.vcf").contains(":2\r\n"));
     assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
+}
+
+/// A photo or a flag makes a new version that says the same.
+#[test]
+fn a_new_version_that_says_the_same_is_no_clash() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let ino = world.ino("Ann.vcf");
+    world.overwrite(ino, &card("Ann", "3"));
+    world.serve("a", "2", "Ann", "1");
+    world.tree.fsync(ino).unwrap();
+    assert_eq!(world.text("Ann.vcf"), card("Ann", "3"));
+    assert_eq!(world.queued(), [Op::Update]);
+}
+
+/// Backing files and texts of what is gone go too, also when the operation that would do it fails.
+#[test]
+fn what_is_forgotten_is_removed() {
+    let world = World::new();
+    world.create("half", "BEGIN:VCARD\r\nEND:VCARD\r\n");
+    let ino = world.create("note", "x");
+    world.unlink("note");
+    world.tree.forget(ino, 1);
+    assert!(world.store.blobs().exists(ino));
+    world.rename("half", "half.vcf").unwrap_err();
+    world.unlink("half");
+    assert!(!world.store.blobs().exists(ino));
+}
+
+/// Unlinked and open, renamed over and open, two names and one left: as on any filesystem.
+#[test]
+fn scratch_files_live_while_they_are_named_or_open() {
+    let world = World::new();
+    let open = world.create("open", "old");
+    world.create("new", "new");
+    world.rename("new", "open").unwrap();
+    assert_eq!(world.text("open"), "new");
+    assert_eq!(world.text_of(open), "old");
+    assert_eq!(world.tree.stat(open).unwrap().nlink, 0);
+    world.write(open, "OLDER");
+    world.tree.flush(open, ME).unwrap();
+    assert_eq!(world.text_of(open), "OLDER");
+    world.tree.forget(open, 1);
+    assert!(matches!(world.tree.stat(open), Err(Error::NotFound)));
+
+    let two = world.create("two", "2");
+    let linked = world.tree.link(two, world.people, "two again").unwrap();
+    assert_eq!((linked.ino, linked.nlink), (two, 2));
+    world.unlink("two");
+    assert_eq!(world.tree.stat(two).unwrap().nlink, 1);
+    let world = world.reborn();
+    assert_eq!(world.text("two again"), "2");
+    assert_eq!(world.look("two again").unwrap().nlink, 1);
+}
+
+/// Each way of saving is one update of the same contact.
+#[test]
+fn every_way_of_saving_is_one_update() {
+    let ways: [fn(&World, &str); 5] = [
+        |world, text| world.save("Ann.vcf", text),
+        |world, text| {
+            world.rename("Ann.vcf", "Ann.vcf~").unwrap();
+            let ino = world.create("Ann.vcf", text);
+            world.tree.flush(ino, ME).unwrap();
+            world.unlink("Ann.vcf~");
+        },
+        |world, text| {
+            world.create(".Ann.vcf.Xy12Ab", text);
+            world.rename(".Ann.vcf.Xy12Ab", "Ann.vcf").unwrap();
+        },
+        |world, text| {
+            world.unlink("Ann.vcf");
+            let ino = world.create("Ann.vcf", text);
+            world.tree.flush(ino, ME).unwrap();
+        },
+        |world, text| {
+            let ino = world.ino("Ann.vcf");
+            world.tree.link(ino, world.people, "Ann.vcf~").unwrap();
+            world.create("tmp", text);
+            world.rename("tmp", "Ann.vcf").unwrap();
+            assert!(world.text("Ann.vcf~").contains(":1\r\n"));
+        },
+    ];
+    for way in ways {
+        let world = World::new();
+        world.serve("a", "1", "Ann", "1");
+        let text = card("Ann", "3");
+        way(&world, &text);
+        assert_eq!(world.queued(), [Op::Update]);
+        assert_eq!(world.text("Ann.vcf"), text);
+        let world = world.reborn();
+        assert_eq!(world.queued(), [Op::Update]);
+        assert_eq!(world.text("Ann.vcf"), text);
+    }
+}
+
+#[test]
+fn an_exchange_of_contact_and_scratch_file_is_an_update() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let text = card("Ann", "3");
+    world.create("new", &text);
+    let (new, old) = ((world.people, "new"), (world.people, "Ann.vcf"));
+    world.tree.rename(new, old, Target::Exchange).unwrap();
+    assert_eq!(world.text("Ann.vcf"), text);
+    assert!(world.text("new").contains(":1\r\n"));
+    assert_eq!(world.queued(), [Op::Update]);
 }

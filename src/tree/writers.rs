@@ -60,12 +60,14 @@ impl Writers {
 
     /// Inodes that have been quiet long enough; all of them when `all`.
     pub(super) fn quiet(&self, all: bool) -> Vec<Ino> {
-        let due = |writing: &&Writing| all || writing.last.elapsed() >= IDLE;
-        self.open
-            .iter()
-            .filter(|(_, writing)| due(writing))
-            .map(|(ino, _)| *ino)
-            .collect()
+        let quiet = |ino: &Ino| self.is_quiet(*ino, all);
+        self.open.keys().copied().filter(quiet).collect()
+    }
+
+    /// Whether an inode has uncommitted text and has been quiet long enough; at once when `all`.
+    pub(super) fn is_quiet(&self, ino: Ino, all: bool) -> bool {
+        let quiet = |writing: &Writing| all || writing.last.elapsed() >= IDLE;
+        self.open.get(&ino).is_some_and(quiet)
     }
 
     /// When the next inode will have been quiet long enough.

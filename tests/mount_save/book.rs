@@ -16,6 +16,9 @@ pub const ADA: &str = "Contacts/Ada Byron.vcf";
 /// Longer than anything but a quiet time or an outage takes, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(20);
 
+/// Longer than the pauses after failures.
+pub const OUTAGE: Duration = Duration::from_secs(45);
+
 /// A world with its mount; fields are dropped in order.
 pub struct Book {
     pub mount: Mount,
@@ -118,6 +121,25 @@ impl Book {
             let writes = self.world.writes();
             (writes.len() >= count).then_some(writes)
         })
+    }
+
+    /// Waits until nothing is pending, however the service answers meanwhile.
+    #[track_caller]
+    pub fn settled(&self) {
+        eventually(OUTAGE, "nothing is pending", || {
+            self.mount.status()["mounts"][0]["pending"] == json!([])
+        });
+        self.mount.in_step();
+    }
+
+    /// Waits until a request has met the one planned failure.
+    #[track_caller]
+    pub fn met_failure(&self) {
+        eventually(SOON, "a request meets the planned failure", || {
+            let planned = self.world.api().control("GET", "faults", &Value::Null);
+            let mut planned = planned.as_array().unwrap().iter();
+            planned.all(|fault| fault["times"] == 0)
+        });
     }
 
     /// Once in step: exactly one change was sent, this one. Returns its body.

@@ -156,6 +156,11 @@ impl World {
         &self.0.token
     }
 
+    /// The secret of the application, for client credentials.
+    pub fn secret(&self) -> &str {
+        &self.0.secret[2].1
+    }
+
     /// Every exchange but those of [`Api`], batch members among them, in order of arrival since the service started
     /// or [`clear_log`](Self::clear_log).
     pub fn log(&self) -> Vec<LogEntry> {

@@ -1,0 +1,232 @@
+//! "The network is never under a read" (P3) and "a folder is never shown half" (P4).
+
+use std::fs;
+use std::io;
+use std::time::{Duration, Instant};
+
+use contactfs::sandbox::{FaultAction, Options};
+use serde_json::json;
+
+use super::{OFTEN, SOON, kept_world, photograph};
+use crate::support::{Mount, World, eventually, fuse_or_skip};
+
+fn list(mount: &Mount, dir: &str) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(mount.path(dir))?;
+    entries
+        .map(|entry| Ok(entry?.file_name().to_str().unwrap().to_owned()))
+        .collect()
+}
+
+fn state(mount: &Mount) -> String {
+    mount.status()["mounts"][0]["connection"]["state"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// "Server unreachable at mount with a warm store: everything reads".
+#[test]
+fn with_a_warm_store_everything_reads_without_the_service() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let (_data, world) = kept_world(true);
+    let mount = world.mount(&[]);
+    let before = photograph(mount.dir());
+    assert!(!before.is_empty());
+    mount.in_step();
+    mount.unmount();
+    world.stop_service();
+    let mount = world.mount(OFTEN);
+    assert_eq!(photograph(mount.dir()), before);
+    eventually(SOON, "the mount knows", || state(&mount) == "offline");
+    assert_eq!(photograph(mount.dir()), before);
+    assert_eq!(mount.sync().code, 75);
+    world.start_service();
+    world
+        .api()
+        .create(json!({"givenName": "Ada", "displayName": "Ada"}));
+    // "and is sent in order when the network is back, without a remount" (7.1)
+    let back = Duration::from_secs(40);
+    eventually(back, "news arrive again", || {
+        mount.list("Contacts").contains(&"Ada.vcf".to_owned())
+    });
+    assert_eq!(state(&mount), "online");
+}
+
+/// As above, with a service whose connections break.
+#[test]
+fn with_a_warm_store_everything_reads_over_a_broken_connection() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::sample();
+    let mount = world.mount(&[]);
+    let before = photograph(mount.dir());
+    mount.in_step();
+    mount.unmount();
+    for action in [
+        FaultAction::DropBefore,
+        FaultAction::Truncate,
+        FaultAction::Malformed,
+    ] {
+        world.fail(None, "", u32::MAX, action);
+        let mount = world.mount(OFTEN);
+        assert_eq!(photograph(mount.dir()), before);
+        eventually(SOON, "the mount knows", || state(&mount) == "offline");
+        assert_eq!(photograph(mount.dir()), before);
+        world.clear_faults();
+        mount.in_step();
+        mount.unmount();
+    }
+}
+
+/// "with no store: `mount` says what is wrong and exits 69/75".
+#[test]
+fn without_a_store_mount_says_what_is_wrong() {
+    let (_data, world) = kept_world(true);
+    world.stop_service();
+    let run = world.run(&["mount", "mnt"]);
+    assert_eq!(run.code, 69, "{run:?}");
+    assert!(
+        run.err.starts_with("contactfs: ") && run.err.contains("refused"),
+        "{run:?}"
+    );
+    world.start_service();
+    world.disconnect();
+    let run = world.run(&["mount", "mnt"]);
+    assert_eq!(run.code, 69, "{run:?}");
+    world.reconnect();
+    let busy = FaultAction::Status {
+        code: 503,
+        error_code: "serverTooBusy".to_owned(),
+        retry_after: Some(7),
+        empty_body: false,
+    };
+    world.fail(None, "", u32::MAX, busy);
+    let run = world.run(&["mount", "mnt"]);
+    assert!([69, 75].contains(&run.code), "{run:?}");
+    assert!(!run.err.contains("mounted "), "{run:?}");
+}
+
+/// "Until its first full load is complete, listing it waits".
+#[test]
+fn a_folder_that_loads_slowly_is_listed_whole() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::with(Options {
+        contacts: Some(450),
+        ..Options::default()
+    });
+    // The second page: a part of the folder is in the store by then.
+    world.fail(
+        None,
+        "skiptoken",
+        1,
+        FaultAction::Delay(Duration::from_secs(3)),
+    );
+    let mount = world.mount(&[]);
+    let missing = fs::metadata(mount.path("Contacts/Nobody.vcf"));
+    assert_eq!(
+        missing.unwrap_err().kind(),
+        io::ErrorKind::NotFound,
+        "looking waits as well"
+    );
+    let start = Instant::now();
+    let listed = list(&mount, "Contacts").unwrap();
+    assert_eq!(
+        listed.len(),
+        world.api().contacts_in("contacts").len(),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+/// "if it cannot be loaded, listing fails (EIO) instead of looking empty", whatever the failure; and it is whole as soon
+/// as the service is well.
+#[test]
+fn a_folder_that_cannot_be_loaded_is_never_listed_empty() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let refused = |code, error: &str| FaultAction::Status {
+        code,
+        error_code: error.to_owned(),
+        retry_after: None,
+        empty_body: false,
+    };
+    let failures = [
+        FaultAction::DropBefore,
+        FaultAction::Truncate,
+        FaultAction::Malformed,
+        refused(500, "ErrorInternalServerError"),
+        refused(503, "serverTooBusy"),
+        refused(401, "InvalidAuthenticationToken"),
+        refused(403, "ErrorAccessDenied"),
+        refused(400, "ErrorInvalidRequest"),
+    ];
+    for (number, failure) in failures.into_iter().enumerate() {
+        unloadable(number, failure);
+    }
+}
+
+fn unloadable(number: usize, failure: FaultAction) {
+    let world = World::sample();
+    let what = format!("{failure:?}");
+    world.fail(None, "/contacts/delta", u32::MAX, failure);
+    let mount = world
+        .mounting()
+        .at(&format!("mnt{number}"))
+        .args(OFTEN)
+        .start();
+    let (start, error) = (Instant::now(), list(&mount, "Contacts").unwrap_err());
+    assert_eq!(error.raw_os_error(), Some(libc::EIO), "{what}");
+    assert!(
+        start.elapsed() < Duration::from_secs(30),
+        "{what}: the listing hung"
+    );
+    let error = fs::metadata(mount.path("Contacts/Ines Okafor.vcf")).unwrap_err();
+    assert_eq!(
+        error.raw_os_error(),
+        Some(libc::EIO),
+        "{what}: a contact seems to be missing"
+    );
+    world.clear_log();
+    assert_ne!(mount.sync().code, 0, "{what}");
+    assert!(
+        world.log().len() < 100,
+        "{what}: the service is asked without a pause"
+    );
+    world.clear_faults();
+    eventually(
+        Duration::from_secs(40),
+        &format!("the folder is whole again after {what}"),
+        || {
+            list(&mount, "Contacts")
+                .is_ok_and(|names| names.len() == world.api().contacts_in("contacts").len())
+        },
+    );
+}
+
+/// "so `rsync --delete` and `git add -A` can never record a mass deletion that did not happen" (P4).
+#[test]
+fn rsync_deletes_nothing_when_a_folder_cannot_be_loaded() {
+    if !fuse_or_skip() || !crate::support::need("rsync") {
+        return;
+    }
+    let world = World::sample();
+    let copy = world.dir().join("copy");
+    let mount = world.mount(&[]);
+    let rsync = |mount: &Mount| {
+        let from = format!("{}/", mount.dir().display());
+        crate::support::run("rsync", &["-a", "--delete", &from, copy.to_str().unwrap()])
+    };
+    rsync(&mount).ok();
+    mount.unmount();
+    let before = photograph(&copy);
+    world.fail(None, "/contacts/delta", u32::MAX, FaultAction::DropBefore);
+    let mount = world.mounting().state("another").start();
+    assert_ne!(rsync(&mount).code, 0);
+    assert_eq!(photograph(&copy), before);
+}

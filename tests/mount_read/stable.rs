@@ -1,0 +1,157 @@
+//! What nobody changed stays as it is: inode, mtime, name and bytes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use contactfs::sandbox::{DeltaExpiry, FaultAction, Options};
+use serde_json::{Value, json};
+
+use super::{Seen, photograph};
+use crate::support::{Mount, World, fuse_or_skip, id};
+
+/// "Inode numbers come from a persistent counter, survive remounts"; mtimes "survive remounts" (1.7).
+#[test]
+fn a_remount_changes_nothing() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::sample();
+    let mount = world.mount(&[]);
+    let before = photograph(mount.dir());
+    assert_eq!(before.len(), world.api().contacts().len());
+    mount.in_step();
+    mount.unmount();
+    let mount = world.mount(&[]);
+    assert_eq!(photograph(mount.dir()), before);
+    mount.in_step();
+    assert_eq!(photograph(mount.dir()), before);
+    mount.kill9();
+    let mount = world.mount(&[]);
+    assert_eq!(photograph(mount.dir()), before);
+}
+
+/// "A delta token that is refused in any of the ways [...] leads to a full read of that folder and a diff by id and
+/// changeKey: unchanged contacts keep inode, name, mtime and bytes" (2.5): refused with 410.
+#[test]
+fn a_token_lost_with_410_changes_nothing() {
+    token_lost(|world, _| {
+        world.api().control("POST", "delta/expire", &Value::Null);
+    });
+}
+
+/// As above, refused with 400.
+#[test]
+fn a_token_lost_with_400_changes_nothing() {
+    token_lost(|world, mount| {
+        let folders = mount.status()["mounts"][0]["folders"]
+            .as_array()
+            .unwrap()
+            .len();
+        let action = FaultAction::ExpireDelta(DeltaExpiry::BadToken);
+        world.fail(None, "delta", folders as u32, action);
+    });
+}
+
+/// Loses the tokens; one contact was changed meanwhile, one deleted and one added.
+fn token_lost(lose: impl Fn(&World, &Mount)) {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::sample();
+    let api = world.api();
+    let [changed, deleted] = ["Changed", "Deleted"]
+        .map(|name| id(&api.create(json!({"givenName": name, "displayName": name}))));
+    let mount = world.mount(&[]);
+    let mut before = photograph(mount.dir());
+    mount.in_step();
+    api.patch(&changed, json!({"nickName": "C"}));
+    api.delete(&deleted);
+    api.create(json!({"givenName": "Added", "displayName": "Added"}));
+    world.clear_log();
+    lose(&world, &mount);
+    mount.in_step();
+    assert_read_anew(&world);
+    let mut after = photograph(mount.dir());
+    let new = after.remove("/Contacts/Changed.vcf").unwrap();
+    let old = before.remove("/Contacts/Changed.vcf").unwrap();
+    assert!(new.2 > old.2 && new.3 != old.3);
+    assert!(
+        before.remove("/Contacts/Deleted.vcf").is_some()
+            && after.remove("/Contacts/Added.vcf").is_some()
+    );
+    assert_eq!(after, before);
+}
+
+/// The service was asked for whole folders again.
+fn assert_read_anew(world: &World) {
+    let log = world.log();
+    let anew = |path: &str| path.contains("/contacts/delta") && !path.contains("token=");
+    assert!(
+        log.iter().any(|entry| anew(&entry.path)),
+        "no folder was read again"
+    );
+}
+
+/// "and nothing disappears before the last page" (2.5).
+#[test]
+fn nothing_disappears_while_a_folder_is_read_again() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::with(Options {
+        empty: true,
+        contacts: Some(700),
+        ..Options::default()
+    });
+    let mount = world.mount(&[]);
+    let before = mount.list("Contacts");
+    assert_eq!(before.len(), 700);
+    mount.in_step();
+    world.api().control("POST", "delta/expire", &Value::Null);
+    world.clear_log();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            mount.in_step();
+            done.store(true, Ordering::SeqCst);
+        });
+        while !done.load(Ordering::SeqCst) {
+            assert_eq!(mount.list("Contacts").len(), 700);
+        }
+    });
+    assert_read_anew(&world);
+    assert_eq!(mount.list("Contacts"), before);
+}
+
+/// "Delta pages may be empty, repeated, reordered, replayed; the result is the same" (2.6): after many rounds with many
+/// changes, this mount shows what a fresh one shows.
+#[test]
+fn a_mount_that_followed_shows_what_a_fresh_one_shows() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::with(Options {
+        empty: true,
+        contacts: Some(40),
+        ..Options::default()
+    });
+    let api = world.api();
+    let mount = world.mount(&[]);
+    let ids: Vec<String> = api.contacts().iter().map(id).collect();
+    for round in 0..12 {
+        for contact in ids.iter().skip(12 + round).step_by(3) {
+            api.patch(contact, json!({"nickName": format!("round {round}")}));
+        }
+        api.delete(&ids[round]);
+        api.create(json!({"givenName": "New", "displayName": format!("New {round}")}));
+        mount.in_step();
+    }
+    let fresh = world.mounting().at("fresh").state("fresh-state").start();
+    assert_eq!(cards(&mount), cards(&fresh));
+}
+
+fn cards(mount: &Mount) -> BTreeMap<String, Vec<u8>> {
+    let text = |(path, seen): (String, Seen)| (path, seen.3);
+    photograph(mount.dir()).into_iter().map(text).collect()
+}
