@@ -28,10 +28,10 @@ impl World {
         let store = Store::open(dir.path(), "me", "http://here", Style::default()).unwrap();
         let loaded = |name: &str| {
             store
-                .write(|tx| {
+                .write::<_, super::Error>(|tx| {
                     let made = tx.add_folder(Some(&folder(name)), None, name)?;
                     tx.set_delta(made.id, &DeltaLink::new("http://here/delta"))?;
-                    Ok::<_, super::Error>(made.id)
+                    Ok(made.id)
                 })
                 .unwrap()
         };
