@@ -1,8 +1,8 @@
 //! Keeps the store and the mailbox in step: pulls what changed there, pushes what the outbox holds.
 //!
 //! Two loops on one thread, both woken by time or by a signal and both paused together while the service does not answer:
-//! [`pull`] asks each folder's delta query, [`push`] sends the outbox. Decisions about clashes are made by the pure
-//! functions of [`plan`]. Nothing here knows of files: the store turns contacts into names and bytes.
+//! `pull` asks each folder's delta query, `push` sends the outbox. Decisions about clashes are made by the pure
+//! functions of `plan`. Nothing here knows of files: the store turns contacts into names and bytes.
 
 mod folders;
 mod health;

@@ -177,7 +177,7 @@ impl Tx<'_> {
         if contact.graph.is_some() && self.is_deleted(contact.id)? {
             return match problem {
                 Problem::Rejected(_) => self.drop_job(seq), // The deletion goes on.
-                Problem::Conflict(_) => self.revive(contact.id), // An edit made elsewhere wins (behaviour 6.4).
+                Problem::Conflict(_) => self.revive(contact.id, None), // An edit made elsewhere wins (behaviour 6.4).
             };
         }
         let last = self.last_job(contact.id)?.map_or(seq, |job| job.seq);

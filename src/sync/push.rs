@@ -357,7 +357,7 @@ impl Engine {
             // Deleted here, edited there: the edit wins (behaviour 6.4).
             return self.settle(work, |tx| {
                 apply_in_place(tx, work, &theirs)?;
-                tx.revive(work.contact.id)
+                tx.revive(work.contact.id, None)
             });
         }
         let card = card_of(&snapshot);
@@ -395,7 +395,7 @@ impl Engine {
                 tracing::warn!(op = work.job.op.word(), "the service refused a change");
                 let problem = Problem::Rejected(sentence);
                 self.settle(work, |tx| match work.job.op {
-                    Op::Delete => tx.revive(work.contact.id),
+                    Op::Delete => tx.revive(work.contact.id, Some(problem.clone())),
                     _ => tx.not_taken(work.job.seq, &problem),
                 })
             }

@@ -135,7 +135,7 @@ impl Tree {
     fn settle_one(&self, ino: Ino) -> Result<()> {
         let sentence = match self.commit(ino) {
             Err(Error::Incomplete) if self.store.blobs().len(ino) == 0 => EMPTY.to_owned(),
-            Err(Error::Incomplete) => INCOMPLETE.to_owned(),
+            Err(Error::Incomplete) => self.what_is_missing(ino)?,
             Err(Error::Card(error)) => error.to_string(),
             Err(Error::Stale) => return Ok(()),
             done => return done.map(drop),
@@ -143,6 +143,15 @@ impl Tree {
         let bytes = self.store.blobs().read(ino)?;
         let row = self.row(ino)?;
         self.change(|tx| put_aside(tx, &row, &bytes, &Problem::Rejected(sentence)))
+    }
+
+    /// Why a text is not complete: with the line, if one is no card's line.
+    fn what_is_missing(&self, ino: Ino) -> Result<String> {
+        let bytes = self.store.blobs().read(ino)?;
+        Ok(match vcard::read(&bytes, None, self.store.style()) {
+            Err(error) if error.line > 0 => error.to_string(),
+            _ => INCOMPLETE.to_owned(),
+        })
     }
 
     /// At start, text that a crash left uncommitted is settled like text that has become quiet.

@@ -1,8 +1,11 @@
 //! What nobody changed stays as it is: inode, mtime, name and bytes.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use contactfs::sandbox::{DeltaExpiry, FaultAction, Options};
 use serde_json::{Value, json};
@@ -154,4 +157,57 @@ fn a_mount_that_followed_shows_what_a_fresh_one_shows() {
 fn cards(mount: &Mount) -> BTreeMap<String, Vec<u8>> {
     let text = |(path, seen): (String, Seen)| (path, seen.3);
     photograph(mount.dir()).into_iter().map(text).collect()
+}
+
+/// "A file shows exactly the saved bytes until the contact's meaning changes" (P2): a photo put elsewhere is another
+/// version that says the same.
+#[test]
+fn a_new_version_that_says_the_same_changes_nothing() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let api = world.api();
+    let ada = api.create(json!({"givenName": "Ada", "displayName": "Ada"}));
+    let mount = world.mount(&[]);
+    let before = photograph(mount.dir());
+    mount.in_step();
+    api.put_photo(&id(&ada), b"\xff\xd8\xff\xe0 small \xff\xd9");
+    let after = api.get(&id(&ada)).unwrap();
+    assert_ne!(after["changeKey"], ada["changeKey"]);
+    world.clear_log();
+    mount.in_step();
+    let asked = |part: &str| world.log().iter().any(|entry| entry.path.contains(part));
+    assert!(asked(&id(&ada)), "the new version was not read");
+    assert_eq!(photograph(mount.dir()), before);
+}
+
+/// Folders have times that survive remounts as well, also when one was looked at before it was loaded.
+#[test]
+fn a_folder_seen_while_it_loads_keeps_its_times() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::sample();
+    world.fail(
+        None,
+        "/contacts/delta",
+        4,
+        FaultAction::Delay(Duration::from_secs(1)),
+    );
+    let mount = world.mount(&[]);
+    let stat = |mount: &Mount, dir: &str| {
+        let stat = fs::metadata(mount.path(dir)).unwrap();
+        (stat.ino(), stat.mtime(), stat.mtime_nsec())
+    };
+    let early = stat(&mount, "Contacts");
+    assert!(!mount.list("Contacts").is_empty());
+    assert_eq!(stat(&mount, "Contacts"), early);
+    mount.in_step();
+    let dirs = ["", "Contacts", "Family", "Work", "Work/Clients"];
+    let before = dirs.map(|dir| stat(&mount, dir));
+    mount.unmount();
+    let mount = world.mount(&[]);
+    mount.in_step();
+    assert_eq!(dirs.map(|dir| stat(&mount, dir)), before);
 }
