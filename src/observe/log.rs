@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn each_step_of_verbosity_says_more() {
         assert_eq!(level(-1), "error");
-        assert_eq!(level(0), "warn,contactfs=info");
-        assert_eq!(level(1), "warn,contactfs=debug");
-        assert_eq!(level(5), "info,contactfs=trace");
+        assert_eq!(level(0), "warn,fuser=error,contactfs=info");
+        assert_eq!(level(1), "warn,fuser=error,contactfs=debug");
+        assert_eq!(level(5), "info,fuser=error,contactfs=trace");
     }
 
     #[test]
