@@ -450,13 +450,15 @@ impl Tx<'_> {
             .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
             .prepare_cached("UPDATE contact SET residue = coalesce(?4, CASE WHEN change_key IS ?2 THEN residue END),
-                 change_key = ?2, wire = ?3, modified = ?5 WHERE id = ?1")?
+                 change_key = ?2, wire = ?3, modified = coalesce(?5, modified), created = coalesce(?6, created)
+                 WHERE id = ?1")?
             .execute((
                 id.0,
                 theirs.change_key.as_str(),
                 wire,
                 theirs.residue.as_ref().map(ResidueText::as_str),
                 theirs.modified.map(|modified| modified.0),
+                theirs.created.map(|created| created.0),
             ))?;
         // Without the residue the UID is not known yet: the file's making tells it.
         match &theirs.residue {
