@@ -523,10 +523,14 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn queue_move(&mut self, contact: &ContactRow, to: FolderRowId) -> Result<()> {
         self.set_contact_folder(contact.id, to)?;
-        let last = self.last_job(contact.id)?;
-        let unsent =
-            last.is_some_and(|job| matches!(job.op, Op::Move | Op::Create) && job.attempts == 0);
-        if !unsent {
+        let last = self.last_job(contact.id)?.filter(|job| {
+            matches!(job.op, Op::Move | Op::Create) && job.attempts == 0 // Not sent: it goes to the new folder.
+        });
+        if let Some(job) = last {
+            if job.op == Op::Move && job.folder == Some(to) {
+                self.drop_job(job.seq)?; // It is where it was.
+            }
+        } else {
             let seq = self.queue(Op::Move, Some(contact.id), Some(contact.folder), self.now)?;
             self.sql
                 .prepare_cached("UPDATE outbox SET client = ?2 WHERE seq = ?1")?
