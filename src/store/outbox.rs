@@ -594,6 +594,24 @@ impl Tx<'_> {
                  WHERE seq = ?1",
             )?
             .execute((seq.0, self.now.after(delay).0, error, unsure))?;
+        self.merge_into_next(seq)
+    }
+
+    /// A save that was under way while the next was made, and was not sent after all, is one with it (behaviour 3.6).
+    fn merge_into_next(&mut self, seq: Seq) -> Result<()> {
+        let merged = self
+            .sql
+            .prepare_cached(
+                "UPDATE outbox SET (op, base, base_key, client, attempts, not_before, last_error) =
+                 (SELECT p.op, p.base, p.base_key, p.client, p.attempts, p.not_before, p.last_error
+                  FROM outbox p WHERE p.seq = ?1)
+                 WHERE op = 'update' AND seq = (SELECT min(n.seq) FROM outbox n JOIN outbox p ON p.contact = n.contact
+                  WHERE p.seq = ?1 AND n.seq > p.seq AND p.unsure = 0 AND p.op IN ('create', 'update'))",
+            )?
+            .execute([seq.0])?;
+        if merged > 0 {
+            self.drop_job(seq)?;
+        }
         Ok(())
     }
 

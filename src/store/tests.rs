@@ -365,3 +365,27 @@ fn drafts_of_a_folder_that_is_gone_stay_contacts_to_be() {
     let names = world.change(|tx| tx.names(draft));
     assert_eq!(names, [(people, "draft.vcf".to_owned())]);
 }
+
+#[test]
+fn a_save_that_was_not_sent_after_all_is_one_with_the_next() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    world.save("a", "2");
+    let first = world.take().remove(0);
+    world.save("a", "3");
+    assert_eq!(world.queued(), [Op::Update, Op::Update]);
+    world.change(|tx| tx.retry(first.seq, Duration::ZERO, "offline", false));
+    let jobs = world.take();
+    assert_eq!(jobs.len(), 1);
+    let (base, ours) = (
+        jobs[0].base.as_ref().unwrap(),
+        jobs[0].ours.as_ref().unwrap(),
+    );
+    assert_eq!(base.contact.text(Field::MobilePhone), "1");
+    assert_eq!(ours.contact.text(Field::MobilePhone), "3");
+    assert_eq!(jobs[0].base_key, Some(ChangeKey::new("1")));
+    // One that may have arrived stays what it was.
+    world.save("a", "4");
+    world.change(|tx| tx.retry(jobs[0].seq, Duration::ZERO, "lost", true));
+    assert_eq!(world.queued(), [Op::Update, Op::Update]);
+}
