@@ -590,7 +590,27 @@ impl Tx<'_> {
                  WHERE seq = ?1",
             )?
             .execute((seq.0, self.now.after(delay).0, error, unsure))?;
-        Ok(())
+        self.merge_next(seq)
+    }
+
+    /// A save that was queued while this one was tried in vain is part of it now (behaviour 3.6).
+    fn merge_next(&mut self, seq: Seq) -> Result<()> {
+        let next: Option<(i64, String)> = self
+            .sql
+            .prepare_cached(
+                "SELECT n.seq, n.ours FROM outbox o JOIN outbox n ON n.contact = o.contact AND n.seq > o.seq
+                 WHERE o.seq = ?1 AND o.op IN ('create', 'update') AND o.unsure = 0 AND n.op = 'update' AND n.ours IS NOT NULL
+                 AND n.seq = (SELECT min(seq) FROM outbox WHERE contact = o.contact AND seq > o.seq)",
+            )?
+            .query_row([seq.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((next, ours)) = next else {
+            return Ok(());
+        };
+        self.sql
+            .prepare_cached("UPDATE outbox SET ours = ?2 WHERE seq = ?1")?
+            .execute((seq.0, ours))?;
+        self.drop_job(Seq(next))
     }
 
     /// An attempt that did not reach the service says nothing about the row. A move has several steps and always counts.
