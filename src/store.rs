@@ -9,6 +9,7 @@
 
 mod apply;
 mod blobs;
+mod check;
 mod checkpoint;
 mod contacts;
 mod folders;
@@ -30,6 +31,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 pub use apply::{Seen, ServerContact};
 pub use blobs::Blobs;
+pub use check::check;
 pub use contacts::{ContactRow, RowId};
 pub use folders::{FolderRow, FolderRowId};
 pub use inodes::{Attr, InodeKind, InodeRow};

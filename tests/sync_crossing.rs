@@ -218,3 +218,46 @@ fn files_in_a_folder_that_the_service_refuses_are_kept() {
     });
     assert!(!mount.path("New").exists());
 }
+
+#[test]
+fn a_contact_that_cannot_be_read_does_not_keep_others_from_being_fresh() {
+    let Some((world, mount, contact, _)) = book() else {
+        return;
+    };
+    let bob = world.api().create(json!({
+        "givenName": "Bob", "displayName": "Bob", "mobilePhone": "+44 5",
+    }));
+    eventually(SOON, "the other contact is shown", || {
+        mount.list("Contacts").len() == 2
+    });
+    world.api().patch(&contact, json!({"mobilePhone": "+44 8"}));
+    world
+        .api()
+        .patch(&id(&bob), json!({"mobilePhone": "+44 9"}));
+    let path = format!("/contacts/{contact}?");
+    world.fail_with(Some("GET"), &path, u32::MAX, 400, "ErrorInvalidRequest");
+    eventually(SOON, "the other contact is fresh", || {
+        mount.read("Contacts/Bob.vcf").contains("+44 9")
+    });
+}
+
+#[test]
+fn what_a_round_deletes_and_moves_ends_where_it_is() {
+    let Some((world, mount, contact, folder)) = book() else {
+        return;
+    };
+    for _ in 0..3 {
+        world.api().move_to(&contact, &folder);
+        world.api().move_to(&contact, "contacts");
+    }
+    world.api().control("POST", "delta/expire", &json!({}));
+    mount.in_step();
+    assert_eq!(mount.list("Contacts"), ["Ada Byron.vcf"]);
+    assert!(mount.list("Work").is_empty());
+    world.api().move_to(&contact, &folder);
+    eventually(SOON, "the file follows", || {
+        mount.list("Work") == ["Ada Byron.vcf"] && mount.list("Contacts").is_empty()
+    });
+    world.api().delete(&contact);
+    eventually(SOON, "the file goes", || mount.list("Work").is_empty());
+}

@@ -240,6 +240,9 @@ impl Tx<'_> {
         let (Some(card), Some(folder)) = (&contact.card, self.folder(contact.folder)?) else {
             return Ok(());
         };
+        if self.inode(folder.ino)?.is_none() {
+            return Ok(()); // A directory about to be removed shows nothing.
+        }
         let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
         let mtime = contact.modified.unwrap_or(contact.created);
         let attr = Attr {

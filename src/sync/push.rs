@@ -10,7 +10,7 @@ use super::plan::{self, Next, Verdict};
 use super::{Chunks, Engine, Failure, server_contact};
 use crate::graph::{Error, Snapshot, Write};
 use crate::model::{ChangeKey, ContactId, Stamp};
-use crate::store::{self, ContactRow, Job, Op, Problem, Tx};
+use crate::store::{self, ContactRow, Job, Op, Problem, ServerContact, Tx};
 use crate::vcard::{Card, Residue};
 
 /// Members of one `$batch` (graph-facts 9.1).
@@ -20,6 +20,8 @@ const CHUNKS: usize = 2;
 /// Pauses of a row that fails again and again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// A create whose reply was lost may still be under way, and searches lag behind (graph-facts 3.4).
+const LOST_PAUSE: Duration = Duration::from_secs(2);
 const CLASH: &str = "changed elsewhere since you opened it; the card there stands, yours is kept in the .rejected file";
 
 /// A row with the contact it is about.
@@ -319,7 +321,7 @@ impl Engine {
             return Ok(());
         };
         Ok(self.store.write::<_, store::Error>(|tx| {
-            tx.foreign(|tx| tx.apply(work.contact.folder, &server_contact(&newest)))
+            tx.foreign(|tx| apply_in_place(tx, work, &server_contact(&newest)))
         })?)
     }
 
@@ -359,7 +361,7 @@ impl Engine {
         if work.job.op == Op::Delete {
             // Deleted here, edited there: the edit wins (behaviour 6.4).
             return self.settle(work, |tx| {
-                tx.apply(work.contact.folder, &theirs)?;
+                apply_in_place(tx, work, &theirs)?;
                 tx.revive(work.contact.id, None)
             });
         }
@@ -373,7 +375,7 @@ impl Engine {
                 Next::Send => tx.rebase(work.job.seq, &theirs),
                 Next::Clash => {
                     tx.set_theirs(work.job.seq, &card)?;
-                    tx.apply(work.contact.folder, &theirs)?;
+                    apply_in_place(tx, work, &theirs)?;
                     tx.not_taken(work.job.seq, &Problem::Conflict(CLASH.to_owned()))
                 }
             }
@@ -432,7 +434,10 @@ impl Engine {
             Error::Offline { .. } | Error::Throttled { .. } | Error::SignInNeeded { .. }
         );
         let own = FIRST_PAUSE.saturating_mul(1 << job.attempts.min(8));
-        let pause = self.health().pause().max(own.min(LONGEST_PAUSE));
+        let mut pause = self.health().pause().max(own.min(LONGEST_PAUSE));
+        if matches!(job.op, Op::Create | Op::Move) && error.may_have_happened() {
+            pause = pause.max(LOST_PAUSE);
+        }
         let text = super::chain(error);
         Ok(self.store.write::<_, store::Error>(|tx| {
             if !is_counted {
@@ -441,6 +446,17 @@ impl Engine {
             tx.retry(job.seq, pause, &text, unsure)
         })?)
     }
+}
+
+/// Takes a contact in without moving it: only a pull tells folders apart.
+fn apply_in_place(
+    tx: &mut Tx<'_>,
+    work: &Work,
+    theirs: &ServerContact,
+) -> Result<(), store::Error> {
+    let row = tx.contact(work.contact.id)?;
+    let folder = row.map_or(work.contact.folder, |row| row.folder);
+    tx.apply(folder, theirs)
 }
 
 /// The card of a contact that was read whole.
