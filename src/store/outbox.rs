@@ -448,7 +448,7 @@ impl Tx<'_> {
         self.set_contact_ino(contact.id, None)?;
         self.sql
             .prepare_cached(
-                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0",
+                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0 AND unsure = 0",
             )?
             .execute([contact.id.0])?;
         let due = self.now.after(grace);

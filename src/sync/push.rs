@@ -135,10 +135,14 @@ impl Engine {
             self.store.sync_durable()?;
         }
         let (batch, writes): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
-        let written = self.client.write(&writes).await;
-        let Some(written) = self.or_retry(&batch, written)? else {
-            return Ok(());
+        let written = match self.client.write(&writes).await {
+            Ok(written) => written,
+            Err(error) => {
+                let all = batch.iter();
+                return all.map(|work| self.lost(work, &error)).collect();
+            }
         };
+        self.note_success();
         for (work, done) in batch.iter().zip(written) {
             self.take_reply(work, done).await?;
         }
@@ -276,6 +280,7 @@ impl Engine {
         done: Result<Option<Snapshot>, Error>,
     ) -> Result<(), Failure> {
         match done {
+            Err(error @ Error::Offline { .. }) => self.lost(work, &error),
             Err(error) => self.conclude(work, &error).await,
             Ok(_) if work.job.op == Op::Delete => {
                 self.settle(work, |tx| tx.buried(work.contact.id))
@@ -407,7 +412,19 @@ impl Engine {
         self.give_back(&work.job, error)
     }
 
+    /// As [`fail`](Self::fail), of the change itself. An update or a deletion is repeated by the client, so an attempt
+    /// before the last one may have arrived.
+    fn lost(&self, work: &Work, error: &Error) -> Result<(), Failure> {
+        let unsure = error.may_have_happened()
+            || (work.job.op != Op::Create && matches!(error, Error::Offline { .. }));
+        self.give_back_as(&work.job, error, unsure)
+    }
+
     pub(super) fn give_back(&self, job: &Job, error: &Error) -> Result<(), Failure> {
+        self.give_back_as(job, error, error.may_have_happened())
+    }
+
+    fn give_back_as(&self, job: &Job, error: &Error, unsure: bool) -> Result<(), Failure> {
         // Wrong data makes the service fail as well (graph-facts 9.4): that is this row's trouble, not the connection's.
         if !matches!(error, Error::Service { status: 500, .. }) {
             self.note_failure(error);
@@ -426,7 +443,7 @@ impl Engine {
             if !is_counted {
                 tx.uncount(job.seq)?;
             }
-            tx.retry(job.seq, pause, &text, error.may_have_happened())
+            tx.retry(job.seq, pause, &text, unsure)
         })?)
     }
 }

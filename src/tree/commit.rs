@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::rename::adopt;
+use super::writers::NOBODY;
 use super::{Error, Result, Tree};
 use crate::model::Ino;
 use crate::names;
@@ -159,7 +160,7 @@ impl Tree {
         let memory = self.memory();
         let left = memory.iter().filter(|(_, node)| node.dirty);
         for (ino, _) in left {
-            self.writers().wrote(ino, 0);
+            self.writers().wrote(ino, NOBODY);
         }
     }
 
