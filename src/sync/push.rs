@@ -139,7 +139,7 @@ impl Engine {
             Ok(written) => written,
             Err(error) => {
                 let all = batch.iter();
-                return all.map(|work| self.lost(work, &error)).collect();
+                return all.try_for_each(|work| self.lost(work, &error));
             }
         };
         self.note_success();
