@@ -1,6 +1,6 @@
 //! File operations on a tree over a real store, without a kernel and without a service.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::num::NonZeroUsize;
 use std::path::Path;
