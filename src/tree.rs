@@ -1,6 +1,6 @@
 //! What a file operation means: the directory of contacts and scratch files, in terms of paths, bytes and attributes.
 //!
-//! The truth is in the store; [`Memory`](memory::Memory) mirrors it, so that reads need no disk and no network
+//! The truth is in the store; `Memory` mirrors it, so that reads need no disk and no network
 //! (behaviour P3). Each operation that changes something is one store transaction, and the mirror follows by the
 //! transaction's events. Knows nothing of FUSE: `fs` turns kernel requests into these calls.
 //!

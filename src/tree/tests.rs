@@ -648,3 +648,48 @@ fn an_exchange_of_contact_and_scratch_file_is_an_update() {
     assert!(world.text("new").contains(":1\r\n"));
     assert_eq!(world.queued(), [Op::Update]);
 }
+
+/// Two saves lose, the later one first: it holds what the other said, and is the one that is kept.
+#[test]
+fn the_latest_of_two_losing_texts_is_kept() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    world.save("Ann.vcf", &card("Ann", "2"));
+    let ino = world.ino("Ann.vcf");
+    world.overwrite(ino, &card("Ann", "3"));
+    world.serve("a", "2", "Ann", "9");
+    world.tree.flush(ino, ME).unwrap();
+    assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
+    let sent = change(&world.store, |tx| tx.take_ready(1));
+    change(&world.store, |tx| {
+        tx.not_taken(sent[0].seq, &Problem::Conflict("no".to_owned()))
+    });
+    assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
+    assert!(world.text("Ann.vcf").contains(":9\r\n"));
+}
+
+/// Moved away and back before anything was sent: there is nothing to move.
+#[test]
+fn a_move_and_back_is_no_move() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let other = world.tree.mkdir(Ino::ROOT, "Other", 0o700).unwrap().ino;
+    let (here, there) = ((world.people, "Ann.vcf"), (other, "Ann.vcf"));
+    world.tree.rename(here, there, Target::Replace).unwrap();
+    assert_eq!(world.queued(), [Op::MakeFolder, Op::Move]);
+    world.tree.rename(there, here, Target::Replace).unwrap();
+    assert_eq!(world.queued(), [Op::MakeFolder]);
+}
+
+/// An `fsync` waits for the disk; nothing else may wait for the `fsync`.
+#[test]
+fn making_durable_holds_up_no_change() {
+    let world = World::new();
+    let (done, is_done) = std::sync::mpsc::channel();
+    let store = Arc::clone(&world.store);
+    change(&world.store, |_| {
+        std::thread::spawn(move || done.send(store.sync_durable().is_ok()));
+        assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(true));
+        Ok(())
+    });
+}

@@ -63,7 +63,7 @@ fn a_card_without_its_end_is_held_and_put_aside() {
     copied(
         b"BEGIN:VCARD\nVERSION:4.0\nFN:Ada\n",
         "",
-        "the card is not complete: END:VCARD is missing",
+        "line 3: END:VCARD is missing",
     );
 }
 

@@ -114,6 +114,14 @@ impl Book {
         self.mount.list("Contacts")
     }
 
+    /// Waits until the default folder has these names: the kernel is told in a moment of what the service made happen.
+    #[track_caller]
+    pub fn lists(&self, names: &[&str]) {
+        eventually(SOON, &format!("the folder has {names:?}"), || {
+            self.names() == names
+        });
+    }
+
     /// Waits until the program has sent so many changes, and returns them.
     #[track_caller]
     pub fn await_writes(&self, count: usize) -> Vec<LogEntry> {
