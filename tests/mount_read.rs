@@ -2,7 +2,12 @@
 //!
 //! Each test quotes the promise it shows. Saving is shown elsewhere.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test helpers"
+)]
 
 mod support;
 
