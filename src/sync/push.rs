@@ -138,8 +138,7 @@ impl Engine {
         let written = match self.client.write(&writes).await {
             Ok(written) => written,
             Err(error) => {
-                let all = batch.iter();
-                return all.map(|work| self.lost(work, &error)).collect();
+                return batch.iter().try_for_each(|work| self.lost(work, &error));
             }
         };
         self.note_success();
