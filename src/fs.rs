@@ -5,8 +5,8 @@
 //! taken down here, lazily and by our own call, and only capabilities are asked for that the crate can honour.
 //!
 //! One loop thread answers requests from memory and never waits for the network. What has to wait (an `fsync` for the
-//! server's verdict, a listing for a folder's first load) moves its reply to the [`wait`] thread. Changes made elsewhere
-//! reach the kernel through the [`notify`] thread, which holds no lock.
+//! server's verdict, a listing for a folder's first load) moves its reply to the `wait` thread. Changes made elsewhere
+//! reach the kernel through the `notify` thread, which holds no lock.
 
 mod errno;
 mod mount;

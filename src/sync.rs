@@ -1,8 +1,8 @@
 //! Keeps the store and the mailbox in step: pulls what changed there, pushes what the outbox holds.
 //!
 //! Two loops on one thread, both woken by time or by a signal and both paused together while the service does not answer:
-//! [`pull`] asks each folder's delta query, [`push`] sends the outbox. Decisions about clashes are made by the pure
-//! functions of [`plan`]. Nothing here knows of files: the store turns contacts into names and bytes.
+//! `pull` asks each folder's delta query, `push` sends the outbox. Decisions about clashes are made by the pure
+//! functions of `plan`. Nothing here knows of files: the store turns contacts into names and bytes.
 
 mod folders;
 mod health;
@@ -54,6 +54,9 @@ pub enum Failure {
     #[error(transparent)]
     Store(#[from] store::Error),
 }
+
+/// How often a sync goes on after the connection was lost and found again.
+const SYNC_TRIES: usize = 5;
 
 /// Batches under way.
 type Chunks = JoinSet<Result<usize, Failure>>;
@@ -174,14 +177,20 @@ impl Engine {
     async fn sync_now(self: &Arc<Self>) -> Result<bool, Failure> {
         self.store.write::<_, store::Error>(|tx| tx.expedite())?;
         self.resume();
-        if !self.connection().is_online() {
-            self.pull_all().await?;
+        let mut sent = false;
+        for _ in 0..SYNC_TRIES {
+            if !self.connection().is_online() {
+                self.pull_all().await?;
+            }
+            while self.has_pending()? && self.connection().is_online() {
+                self.outbox.notify_one();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            sent = self.connection().is_online();
+            if sent {
+                break;
+            }
         }
-        while self.has_pending()? && self.connection().is_online() {
-            self.outbox.notify_one();
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let sent = self.connection().is_online();
         self.pull_all().await?;
         Ok(sent)
     }

@@ -58,7 +58,8 @@ fn every_default_is_in_the_page() {
 #[test]
 fn every_variable_is_in_the_page_and_none_else() {
     let mut read = BTreeSet::new();
-    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    for file in sources.iter().filter(|file| !file.ends_with("tests.rs")) {
         let text = fs::read_to_string(file).unwrap();
         let product = text.split("#[cfg(test)]").next().unwrap();
         read.extend(

@@ -2,7 +2,12 @@
 //!
 //! Each test quotes the promise it shows. Saving is shown elsewhere.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test helpers"
+)]
 
 mod support;
 
@@ -42,8 +47,8 @@ const SOON: Duration = Duration::from_secs(15);
 /// Arguments of a mount that looks often.
 const OFTEN: &[&str] = &["--poll-interval", "1s"];
 
-/// What can be seen of a file: inode, size, mtime and bytes.
-type Seen = (u64, u64, (i64, i64), Vec<u8>);
+/// What can be seen of a file: inode, size, mtime and text.
+type Seen = (u64, u64, (i64, i64), String);
 
 /// Every regular file below a directory but scratch ones, by its path from there.
 #[track_caller]
@@ -62,14 +67,14 @@ fn walk(dir: &Path, below: &str, seen: &mut BTreeMap<String, Seen>) {
             walk(&entry.path(), &path, seen);
         } else {
             let stat = fs::metadata(entry.path()).unwrap();
-            let bytes = fs::read(entry.path()).unwrap();
+            let text = fs::read_to_string(entry.path()).unwrap();
             assert_eq!(
                 stat.len(),
-                bytes.len() as u64,
+                text.len() as u64,
                 "{path}: size before the first read"
             );
             let mtime = (stat.mtime(), stat.mtime_nsec());
-            seen.insert(path, (stat.ino(), stat.len(), mtime, bytes));
+            seen.insert(path, (stat.ino(), stat.len(), mtime, text));
         }
     }
 }

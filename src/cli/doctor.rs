@@ -2,6 +2,7 @@
 
 mod machine;
 mod service;
+mod stores;
 
 use serde::Serialize;
 
@@ -54,6 +55,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, CliError> {
     findings.extend(args.dir.as_deref().map(machine::mount_point));
     findings.push(machine::state(&environment));
     findings.push(machine::runtime(&environment));
+    findings.extend(stores::stores(&environment));
     findings.push(service::credentials(&environment));
     findings.push(service::reach(&environment));
     if args.json {

@@ -70,7 +70,13 @@ impl Waits {
     }
 
     fn push(&self, waiting: Waiting) {
-        self.state().waiting.push(waiting);
+        let mut state = self.state();
+        if state.closed {
+            drop(state);
+            return (waiting.then)(given_up(&waiting.what)); // The mount ends: nobody looks any more.
+        }
+        state.waiting.push(waiting);
+        drop(state);
         self.poke();
     }
 
@@ -143,15 +149,23 @@ fn outcome(tree: &Tree, what: &For, give_up: bool) -> Option<Result<()>> {
     match what {
         For::Loaded(dir) => match tree.is_listable(*dir) {
             Ok(true) => Some(Ok(())),
-            Ok(false) if give_up => Some(Err(Error::NotLoaded)),
+            Ok(false) if give_up => Some(given_up(what)),
             Ok(false) => None,
             Err(error) => Some(Err(error)),
         },
         For::Verdict(ticket) => match tree.verdict(*ticket) {
             Ok(Some(verdict)) => Some(verdict.map_err(Error::NotTaken)),
-            Ok(None) if give_up => Some(Ok(())),
+            Ok(None) if give_up => Some(given_up(what)),
             Ok(None) => None,
             Err(error) => Some(Err(error)),
         },
+    }
+}
+
+/// What a wait without an end comes to: a save is safe in the outbox, a folder must not look empty.
+fn given_up(what: &For) -> Result<()> {
+    match what {
+        For::Loaded(_) => Err(Error::NotLoaded),
+        For::Verdict(_) => Ok(()),
     }
 }

@@ -81,9 +81,10 @@ fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
 fn directives(settings: &LogSettings) -> String {
     let levels = match settings.verbosity {
         ..0 => "error",
-        0 => "warn,contactfs=info",
-        1 => "warn,contactfs=debug",
-        2.. => "info,contactfs=trace",
+        // The protocol crate warns of every request that has no answer here, which programs ask as a matter of course.
+        0 => "warn,fuser=error,contactfs=info",
+        1 => "warn,fuser=error,contactfs=debug",
+        2.. => "info,fuser=error,contactfs=trace",
     };
     if settings.fuse {
         format!("{levels},contactfs::fs=trace,fuser=debug")
@@ -125,9 +126,9 @@ mod tests {
     #[test]
     fn each_step_of_verbosity_says_more() {
         assert_eq!(level(-1), "error");
-        assert_eq!(level(0), "warn,contactfs=info");
-        assert_eq!(level(1), "warn,contactfs=debug");
-        assert_eq!(level(5), "info,contactfs=trace");
+        assert_eq!(level(0), "warn,fuser=error,contactfs=info");
+        assert_eq!(level(1), "warn,fuser=error,contactfs=debug");
+        assert_eq!(level(5), "info,fuser=error,contactfs=trace");
     }
 
     #[test]

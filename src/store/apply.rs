@@ -2,13 +2,16 @@
 //!
 //! Applying is idempotent and order does not matter, because delta replays, repeats and reorders (graph-facts 3.2).
 
-use super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Result, RowId, Tx, contacts};
+use super::{
+    Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Op, Problem, Result, RowId, Tx, contacts,
+};
 use crate::model::{ChangeKey, ClientId, Contact, ContactId, Ino, ResidueText, Stamp};
 use crate::names;
 use crate::vcard::{self, Card, Residue};
 
 /// How many superseded versions of ours are remembered per contact.
 const OLD_KEYS: usize = 4;
+const EDITED: &str = "changed elsewhere since you deleted it: it is back as it is there; delete it again if you still want to";
 
 /// A contact as the service has it.
 #[derive(Clone, Debug)]
@@ -237,6 +240,9 @@ impl Tx<'_> {
         let (Some(card), Some(folder)) = (&contact.card, self.folder(contact.folder)?) else {
             return Ok(());
         };
+        if self.inode(folder.ino)?.is_none() {
+            return Ok(()); // A directory about to be removed shows nothing.
+        }
         let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
         let mtime = contact.modified.unwrap_or(contact.created);
         let attr = Attr {
@@ -444,13 +450,15 @@ impl Tx<'_> {
             .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
             .prepare_cached("UPDATE contact SET residue = coalesce(?4, CASE WHEN change_key IS ?2 THEN residue END),
-                 change_key = ?2, wire = ?3, modified = ?5 WHERE id = ?1")?
+                 change_key = ?2, wire = ?3, modified = coalesce(?5, modified), created = coalesce(?6, created)
+                 WHERE id = ?1")?
             .execute((
                 id.0,
                 theirs.change_key.as_str(),
                 wire,
                 theirs.residue.as_ref().map(ResidueText::as_str),
                 theirs.modified.map(|modified| modified.0),
+                theirs.created.map(|created| created.0),
             ))?;
         // Without the residue the UID is not known yet: the file's making tells it.
         match &theirs.residue {
@@ -476,13 +484,19 @@ impl Tx<'_> {
         self.remove_contact(contact)
     }
 
-    /// A contact whose deletion was refused by a change made elsewhere comes back (behaviour 6.4).
+    /// A contact whose deletion was refused, by a change made elsewhere or by the service, comes back with the reason
+    /// beside it (behaviour 6.4).
     ///
     /// # Errors
     /// When the database fails.
-    pub fn revive(&mut self, contact: RowId) -> Result<()> {
+    pub fn revive(&mut self, contact: RowId, refused: Option<Problem>) -> Result<()> {
         self.drop_jobs(contact)?;
-        self.foreign(|tx| tx.show(contact))
+        self.foreign(|tx| tx.show(contact))?;
+        let problem = refused.unwrap_or_else(|| Problem::Conflict(EDITED.to_owned()));
+        self.set_problem(contact, None, &problem)?;
+        let ino = self.contact(contact)?.and_then(|row| row.ino);
+        let place = ino.map(|ino| self.card_name(ino)).transpose()?.flatten();
+        place.map_or(Ok(()), |(dir, name)| self.keep_error(dir, &name, &problem))
     }
 
     /// A queued change goes on from a newer version that means the same.

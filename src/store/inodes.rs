@@ -286,9 +286,13 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// What a first load puts into a folder was there before: no listing has been without it.
     fn touch_dir(&self, dir: Ino) -> Result<()> {
         self.sql
-            .prepare_cached("UPDATE inode SET mtime = ?2, ctime = ?2 WHERE ino = ?1")?
+            .prepare_cached(
+                "UPDATE inode SET mtime = ?2, ctime = ?2 WHERE ino = ?1
+                 AND NOT EXISTS (SELECT 1 FROM folder WHERE folder.id = inode.folder AND loaded = 0)",
+            )?
             .execute((dir.0, self.now.0))?;
         Ok(())
     }

@@ -448,7 +448,7 @@ impl Tx<'_> {
         self.set_contact_ino(contact.id, None)?;
         self.sql
             .prepare_cached(
-                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0",
+                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0 AND unsure = 0",
             )?
             .execute([contact.id.0])?;
         let due = self.now.after(grace);
@@ -523,10 +523,14 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn queue_move(&mut self, contact: &ContactRow, to: FolderRowId) -> Result<()> {
         self.set_contact_folder(contact.id, to)?;
-        let last = self.last_job(contact.id)?;
-        let unsent =
-            last.is_some_and(|job| matches!(job.op, Op::Move | Op::Create) && job.attempts == 0);
-        if !unsent {
+        let last = self.last_job(contact.id)?.filter(|job| {
+            matches!(job.op, Op::Move | Op::Create) && job.attempts == 0 // Not sent: it goes to the new folder.
+        });
+        if let Some(job) = last {
+            if job.op == Op::Move && job.folder == Some(to) {
+                self.drop_job(job.seq)?; // It is where it was.
+            }
+        } else {
             let seq = self.queue(Op::Move, Some(contact.id), Some(contact.folder), self.now)?;
             self.sql
                 .prepare_cached("UPDATE outbox SET client = ?2 WHERE seq = ?1")?
@@ -590,6 +594,24 @@ impl Tx<'_> {
                  WHERE seq = ?1",
             )?
             .execute((seq.0, self.now.after(delay).0, error, unsure))?;
+        self.merge_into_next(seq)
+    }
+
+    /// A save that was under way while the next was made, and was not sent after all, is one with it (behaviour 3.6).
+    fn merge_into_next(&mut self, seq: Seq) -> Result<()> {
+        let merged = self
+            .sql
+            .prepare_cached(
+                "UPDATE outbox SET (op, base, base_key, client, attempts, not_before, last_error) =
+                 (SELECT p.op, p.base, p.base_key, p.client, p.attempts, p.not_before, p.last_error
+                  FROM outbox p WHERE p.seq = ?1)
+                 WHERE op = 'update' AND seq = (SELECT min(n.seq) FROM outbox n JOIN outbox p ON p.contact = n.contact
+                  WHERE p.seq = ?1 AND n.seq > p.seq AND p.unsure = 0 AND p.op IN ('create', 'update'))",
+            )?
+            .execute([seq.0])?;
+        if merged > 0 {
+            self.drop_job(seq)?;
+        }
         Ok(())
     }
 

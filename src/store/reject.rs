@@ -146,6 +146,13 @@ impl Tx<'_> {
         Ok(())
     }
 
+    fn has_problem(&self, contact: RowId) -> Result<bool> {
+        Ok(self
+            .sql
+            .prepare_cached("SELECT 1 FROM contact WHERE id = ?1 AND state IS NOT NULL")?
+            .exists([contact.0])?)
+    }
+
     /// The contact's last save was good.
     ///
     /// # Errors
@@ -177,10 +184,12 @@ impl Tx<'_> {
         if contact.graph.is_some() && self.is_deleted(contact.id)? {
             return match problem {
                 Problem::Rejected(_) => self.drop_job(seq), // The deletion goes on.
-                Problem::Conflict(_) => self.revive(contact.id), // An edit made elsewhere wins (behaviour 6.4).
+                Problem::Conflict(_) => self.revive(contact.id, None), // An edit made elsewhere wins (behaviour 6.4).
             };
         }
         let last = self.last_job(contact.id)?.map_or(seq, |job| job.seq);
+        // An accepted save clears the problem: one that is there is of a later text, which was edited from this one.
+        let is_later_kept = self.has_problem(contact.id)?;
         self.drop_jobs(contact.id)?;
         if contact.graph.is_none() {
             return self.back_to_draft(&contact, problem);
@@ -190,7 +199,9 @@ impl Tx<'_> {
             return Ok(());
         };
         let text = self.text(ino)?.unwrap_or_default();
-        if let Some((dir, name)) = self.card_name(ino)? {
+        if let Some((dir, name)) = self.card_name(ino)?
+            && !is_later_kept
+        {
             self.keep_rejected(dir, &name, &text, problem)?;
         }
         if self.inode(ino)?.is_some_and(|row| row.dirty) {

@@ -28,10 +28,10 @@ impl World {
         let store = Store::open(dir.path(), "me", "http://here", Style::default()).unwrap();
         let loaded = |name: &str| {
             store
-                .write(|tx| {
+                .write::<_, super::Error>(|tx| {
                     let made = tx.add_folder(Some(&folder(name)), None, name)?;
                     tx.set_delta(made.id, &DeltaLink::new("http://here/delta"))?;
-                    Ok::<_, super::Error>(made.id)
+                    Ok(made.id)
                 })
                 .unwrap()
         };
@@ -364,4 +364,28 @@ fn drafts_of_a_folder_that_is_gone_stay_contacts_to_be() {
     let people = world.change(|tx| tx.folder(world.people)).unwrap().ino;
     let names = world.change(|tx| tx.names(draft));
     assert_eq!(names, [(people, "draft.vcf".to_owned())]);
+}
+
+#[test]
+fn a_save_that_was_not_sent_after_all_is_one_with_the_next() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    world.save("a", "2");
+    let first = world.take().remove(0);
+    world.save("a", "3");
+    assert_eq!(world.queued(), [Op::Update, Op::Update]);
+    world.change(|tx| tx.retry(first.seq, Duration::ZERO, "offline", false));
+    let jobs = world.take();
+    assert_eq!(jobs.len(), 1);
+    let (base, ours) = (
+        jobs[0].base.as_ref().unwrap(),
+        jobs[0].ours.as_ref().unwrap(),
+    );
+    assert_eq!(base.contact.text(Field::MobilePhone), "1");
+    assert_eq!(ours.contact.text(Field::MobilePhone), "3");
+    assert_eq!(jobs[0].base_key, Some(ChangeKey::new("1")));
+    // One that may have arrived stays what it was.
+    world.save("a", "4");
+    world.change(|tx| tx.retry(jobs[0].seq, Duration::ZERO, "lost", true));
+    assert_eq!(world.queued(), [Op::Update, Op::Update]);
 }

@@ -111,3 +111,62 @@ pub(super) fn judge(error: &Error, attempts: u32) -> Verdict {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Contact, Field};
+    use crate::store::{Op, Seq};
+    use crate::vcard::Residue;
+
+    fn card(phone: &str, title: &str) -> Card {
+        let mut contact = Contact::default();
+        contact.set_text(Field::GivenName, "Ann");
+        contact.set_text(Field::MobilePhone, phone);
+        contact.set_text(Field::JobTitle, title);
+        Card::from_server(contact, Residue::default())
+    }
+
+    fn save(base: Card, ours: Card) -> Job {
+        Job {
+            seq: Seq(1),
+            op: Op::Update,
+            contact: None,
+            folder: None,
+            attempts: 0,
+            unsure: false,
+            base: Some(base),
+            base_key: None,
+            ours: Some(ours),
+            client: None,
+            moved: None,
+            name: None,
+        }
+    }
+
+    #[test]
+    fn a_save_meets_the_contact_as_it_is() {
+        let job = save(card("1", "x"), card("2", "x"));
+        assert_eq!(compare(&job, &card("2", "x"), true), Next::Done);
+        assert_eq!(compare(&job, &card("1", "x"), true), Next::Send);
+        assert_eq!(compare(&job, &card("3", "x"), true), Next::Clash);
+        assert_eq!(compare(&job, &card("1", "y"), true), Next::Clash);
+    }
+
+    #[test]
+    fn a_save_that_arrived_is_no_clash_whatever_the_service_made_of_the_rest() {
+        let job = save(card("1", "x"), card("2", "x"));
+        assert_eq!(compare(&job, &card("2", "X"), true), Next::Done);
+        assert_eq!(compare(&job, &card("2", "X"), false), Next::Clash);
+    }
+
+    #[test]
+    fn a_row_that_fails_for_ever_is_given_up() {
+        let error = || Error::Service {
+            status: 500,
+            code: String::new(),
+        };
+        assert!(judge(&error(), 7).is_retry());
+        assert!(!judge(&error(), LAST_ATTEMPT).is_retry());
+    }
+}

@@ -211,6 +211,10 @@ impl Engine {
             match read {
                 Ok(snapshot) => snapshots.push(snapshot),
                 Err(Error::NotFound) => gone.push(id.clone()),
+                // One contact that cannot be read must not keep the others from being fresh.
+                Err(error @ (Error::Refused { .. } | Error::TooLarge { .. })) => {
+                    tracing::warn!(%error, "a contact cannot be read");
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -10,7 +10,7 @@ use super::plan::{self, Next, Verdict};
 use super::{Chunks, Engine, Failure, server_contact};
 use crate::graph::{Error, Snapshot, Write};
 use crate::model::{ChangeKey, ContactId, Stamp};
-use crate::store::{self, ContactRow, Job, Op, Problem, Tx};
+use crate::store::{self, ContactRow, Job, Op, Problem, ServerContact, Tx};
 use crate::vcard::{Card, Residue};
 
 /// Members of one `$batch` (graph-facts 9.1).
@@ -20,6 +20,8 @@ const CHUNKS: usize = 2;
 /// Pauses of a row that fails again and again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// A create whose reply was lost may still be under way, and searches lag behind (graph-facts 3.4).
+const LOST_PAUSE: Duration = Duration::from_secs(2);
 const CLASH: &str = "changed elsewhere since you opened it; the card there stands, yours is kept in the .rejected file";
 
 /// A row with the contact it is about.
@@ -133,10 +135,13 @@ impl Engine {
             self.store.sync_durable()?;
         }
         let (batch, writes): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
-        let written = self.client.write(&writes).await;
-        let Some(written) = self.or_retry(&batch, written)? else {
-            return Ok(());
+        let written = match self.client.write(&writes).await {
+            Ok(written) => written,
+            Err(error) => {
+                return batch.iter().try_for_each(|work| self.lost(work, &error));
+            }
         };
+        self.note_success();
         for (work, done) in batch.iter().zip(written) {
             self.take_reply(work, done).await?;
         }
@@ -274,6 +279,7 @@ impl Engine {
         done: Result<Option<Snapshot>, Error>,
     ) -> Result<(), Failure> {
         match done {
+            Err(error @ Error::Offline { .. }) => self.lost(work, &error),
             Err(error) => self.conclude(work, &error).await,
             Ok(_) if work.job.op == Op::Delete => {
                 self.settle(work, |tx| tx.buried(work.contact.id))
@@ -314,7 +320,7 @@ impl Engine {
             return Ok(());
         };
         Ok(self.store.write::<_, store::Error>(|tx| {
-            tx.foreign(|tx| tx.apply(work.contact.folder, &server_contact(&newest)))
+            tx.foreign(|tx| apply_in_place(tx, work, &server_contact(&newest)))
         })?)
     }
 
@@ -354,8 +360,8 @@ impl Engine {
         if work.job.op == Op::Delete {
             // Deleted here, edited there: the edit wins (behaviour 6.4).
             return self.settle(work, |tx| {
-                tx.apply(work.contact.folder, &theirs)?;
-                tx.revive(work.contact.id)
+                apply_in_place(tx, work, &theirs)?;
+                tx.revive(work.contact.id, None)
             });
         }
         let card = card_of(&snapshot);
@@ -368,7 +374,7 @@ impl Engine {
                 Next::Send => tx.rebase(work.job.seq, &theirs),
                 Next::Clash => {
                     tx.set_theirs(work.job.seq, &card)?;
-                    tx.apply(work.contact.folder, &theirs)?;
+                    apply_in_place(tx, work, &theirs)?;
                     tx.not_taken(work.job.seq, &Problem::Conflict(CLASH.to_owned()))
                 }
             }
@@ -393,7 +399,7 @@ impl Engine {
                 tracing::warn!(op = work.job.op.word(), "the service refused a change");
                 let problem = Problem::Rejected(sentence);
                 self.settle(work, |tx| match work.job.op {
-                    Op::Delete => tx.revive(work.contact.id),
+                    Op::Delete => tx.revive(work.contact.id, Some(problem.clone())),
                     _ => tx.not_taken(work.job.seq, &problem),
                 })
             }
@@ -405,7 +411,19 @@ impl Engine {
         self.give_back(&work.job, error)
     }
 
+    /// As [`fail`](Self::fail), of the change itself. An update or a deletion is repeated by the client, so an attempt
+    /// before the last one may have arrived.
+    fn lost(&self, work: &Work, error: &Error) -> Result<(), Failure> {
+        let unsure = error.may_have_happened()
+            || (work.job.op != Op::Create && matches!(error, Error::Offline { .. }));
+        self.give_back_as(&work.job, error, unsure)
+    }
+
     pub(super) fn give_back(&self, job: &Job, error: &Error) -> Result<(), Failure> {
+        self.give_back_as(job, error, error.may_have_happened())
+    }
+
+    fn give_back_as(&self, job: &Job, error: &Error, unsure: bool) -> Result<(), Failure> {
         // Wrong data makes the service fail as well (graph-facts 9.4): that is this row's trouble, not the connection's.
         if !matches!(error, Error::Service { status: 500, .. }) {
             self.note_failure(error);
@@ -415,15 +433,29 @@ impl Engine {
             Error::Offline { .. } | Error::Throttled { .. } | Error::SignInNeeded { .. }
         );
         let own = FIRST_PAUSE.saturating_mul(1 << job.attempts.min(8));
-        let pause = self.health().pause().max(own.min(LONGEST_PAUSE));
+        let mut pause = self.health().pause().max(own.min(LONGEST_PAUSE));
+        if matches!(job.op, Op::Create | Op::Move) && error.may_have_happened() {
+            pause = pause.max(LOST_PAUSE);
+        }
         let text = super::chain(error);
         Ok(self.store.write::<_, store::Error>(|tx| {
             if !is_counted {
                 tx.uncount(job.seq)?;
             }
-            tx.retry(job.seq, pause, &text, error.may_have_happened())
+            tx.retry(job.seq, pause, &text, unsure)
         })?)
     }
+}
+
+/// Takes a contact in without moving it: only a pull tells folders apart.
+fn apply_in_place(
+    tx: &mut Tx<'_>,
+    work: &Work,
+    theirs: &ServerContact,
+) -> Result<(), store::Error> {
+    let row = tx.contact(work.contact.id)?;
+    let folder = row.map_or(work.contact.folder, |row| row.folder);
+    tx.apply(folder, theirs)
 }
 
 /// The card of a contact that was read whole.

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::rename::adopt;
+use super::writers::NOBODY;
 use super::{Error, Result, Tree};
 use crate::model::Ino;
 use crate::names;
@@ -135,7 +136,7 @@ impl Tree {
     fn settle_one(&self, ino: Ino) -> Result<()> {
         let sentence = match self.commit(ino) {
             Err(Error::Incomplete) if self.store.blobs().len(ino) == 0 => EMPTY.to_owned(),
-            Err(Error::Incomplete) => INCOMPLETE.to_owned(),
+            Err(Error::Incomplete) => self.what_is_missing(ino)?,
             Err(Error::Card(error)) => error.to_string(),
             Err(Error::Stale) => return Ok(()),
             done => return done.map(drop),
@@ -145,12 +146,21 @@ impl Tree {
         self.change(|tx| put_aside(tx, &row, &bytes, &Problem::Rejected(sentence)))
     }
 
+    /// Why a text is not complete: with the line, if one is no card's line.
+    fn what_is_missing(&self, ino: Ino) -> Result<String> {
+        let bytes = self.store.blobs().read(ino)?;
+        Ok(match vcard::read(&bytes, None, self.store.style()) {
+            Err(error) if error.line > 0 => error.to_string(),
+            _ => INCOMPLETE.to_owned(),
+        })
+    }
+
     /// At start, text that a crash left uncommitted is settled like text that has become quiet.
     pub(super) fn adopt_leftovers(&self) {
         let memory = self.memory();
         let left = memory.iter().filter(|(_, node)| node.dirty);
         for (ino, _) in left {
-            self.writers().wrote(ino, 0);
+            self.writers().wrote(ino, NOBODY);
         }
     }
 

@@ -263,8 +263,11 @@ impl Memory {
         self.touch(dir, Some(at));
     }
 
+    /// A folder's time stands still until it is loaded, as in the store.
     fn touch(&mut self, dir: Ino, at: Option<Stamp>) {
-        if let (Some(node), Some(at)) = (self.get_mut(dir), at) {
+        if let (Some(node), Some(at)) = (self.get_mut(dir), at)
+            && node.dir.as_ref().is_some_and(|dir| dir.loaded)
+        {
             node.attr.mtime = at;
             node.attr.ctime = at;
         }

@@ -1,6 +1,6 @@
 //! File operations on a tree over a real store, without a kernel and without a service.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -647,4 +647,68 @@ fn an_exchange_of_contact_and_scratch_file_is_an_update() {
     assert_eq!(world.text("Ann.vcf"), text);
     assert!(world.text("new").contains(":1\r\n"));
     assert_eq!(world.queued(), [Op::Update]);
+}
+
+/// Two saves lose, the later one first: it holds what the other said, and is the one that is kept.
+#[test]
+fn the_latest_of_two_losing_texts_is_kept() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    world.save("Ann.vcf", &card("Ann", "2"));
+    let ino = world.ino("Ann.vcf");
+    world.overwrite(ino, &card("Ann", "3"));
+    world.serve("a", "2", "Ann", "9");
+    world.tree.flush(ino, ME).unwrap();
+    assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
+    let sent = change(&world.store, |tx| tx.take_ready(1));
+    change(&world.store, |tx| {
+        tx.not_taken(sent[0].seq, &Problem::Conflict("no".to_owned()))
+    });
+    assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
+    assert!(world.text("Ann.vcf").contains(":9\r\n"));
+}
+
+/// Moved away and back before anything was sent: there is nothing to move.
+#[test]
+fn a_move_and_back_is_no_move() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let other = world.tree.mkdir(Ino::ROOT, "Other", 0o700).unwrap().ino;
+    let (here, there) = ((world.people, "Ann.vcf"), (other, "Ann.vcf"));
+    world.tree.rename(here, there, Target::Replace).unwrap();
+    assert_eq!(world.queued(), [Op::MakeFolder, Op::Move]);
+    world.tree.rename(there, here, Target::Replace).unwrap();
+    assert_eq!(world.queued(), [Op::MakeFolder]);
+}
+
+/// An `fsync` waits for the disk; nothing else may wait for the `fsync`.
+#[test]
+fn making_durable_holds_up_no_change() {
+    let world = World::new();
+    let (done, is_done) = std::sync::mpsc::channel();
+    let store = Arc::clone(&world.store);
+    change(&world.store, |_| {
+        std::thread::spawn(move || done.send(store.sync_durable().is_ok()));
+        assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(true));
+        Ok(())
+    });
+}
+
+/// A draft whose folder was deleted elsewhere lies in the root; `mv` may copy it into another folder.
+#[test]
+fn a_stranded_draft_can_be_moved_by_copying() {
+    let world = World::new();
+    let ino = world.create("half.vcf", "BEGIN:VCARD\r\n");
+    change(&world.store, |tx| {
+        tx.unlink(world.people, "half.vcf")?;
+        tx.link(Ino::ROOT, "half.vcf", ino)
+    });
+    let (from, to) = ((Ino::ROOT, "half.vcf"), (world.people, "half.vcf"));
+    let done = world.tree.rename(from, to, Target::Replace);
+    assert!(matches!(done, Err(Error::CrossDevice)), "{done:?}");
+    let done = world
+        .tree
+        .rename(from, (Ino::ROOT, "half"), Target::Replace);
+    done.unwrap();
+    assert_eq!(world.text_of(ino), "BEGIN:VCARD\r\n");
 }

@@ -11,6 +11,9 @@ use crate::model::Ino;
 /// How long a text may stay unacceptable before it is put aside (behaviour 3.2).
 const IDLE: Duration = Duration::from_secs(10);
 
+/// Stands for a process that is gone: only the quiet time ends its edit.
+pub(super) const NOBODY: u32 = u32::MAX;
+
 /// Inodes with uncommitted text.
 #[derive(Debug, Default)]
 pub(super) struct Writers {
@@ -43,7 +46,7 @@ impl Writers {
     /// Whether a close by this process ends an edit.
     pub(super) fn is_writer(&self, ino: Ino, pid: u32) -> bool {
         let Some(writing) = self.open.get(&ino) else {
-            return true;
+            return false;
         };
         writing.pids.contains(&0)
             || writing.pids.contains(&pid)

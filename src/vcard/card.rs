@@ -13,7 +13,7 @@ const NAMELESS: &str = "Unnamed";
 
 /// What one file means. Two files with equal cards say the same.
 ///
-/// Cards come from [`super::read`] and [`Card::from_server`], which keep both parts in agreement;
+/// Cards come from [`super::read()`] and [`Card::from_server`], which keep both parts in agreement;
 /// whoever changes the contact by other means passes both parts through the latter again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Card {

@@ -258,7 +258,7 @@ fn no_reader_sees_a_mixture() {
     let api = world.api();
     let notes = |n: usize| {
         let letter = char::from(b'a' + (n % 26) as u8).to_string();
-        letter.repeat(if n % 2 == 0 { 200_000 } else { 1_000 })
+        letter.repeat(if n.is_multiple_of(2) { 200_000 } else { 1_000 })
     };
     let body = json!({"givenName": "Ada", "displayName": "Ada", "personalNotes": notes(0)});
     let ada = id(&api.create(body));

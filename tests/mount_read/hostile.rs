@@ -68,14 +68,14 @@ fn fill(world: &World) -> BTreeSet<String> {
 /// The notes of each contact by its path; checks that every name is safe and every file one card.
 fn notes(mount: &Mount) -> BTreeMap<String, String> {
     let mut notes = BTreeMap::new();
-    for (path, (.., bytes)) in photograph(mount.dir()) {
+    for (path, (.., text)) in photograph(mount.dir()) {
         let name = path.rsplit('/').next().unwrap();
         assert!(
             name.len() <= 255 && name.ends_with(".vcf") && !name.starts_with('.'),
             "{name:?}"
         );
         assert!(!name.chars().any(char::is_control), "{name:?}");
-        let card = unfolded(std::str::from_utf8(&bytes).unwrap());
+        let card = unfolded(&text);
         assert_eq!(
             card.lines().filter(|line| *line == "BEGIN:VCARD").count(),
             1,
@@ -320,4 +320,47 @@ fn the_default_folder_is_called_as_the_mailbox_calls_it() {
     mount.in_step();
     let there = world.api().contacts_in("contacts");
     assert!(there.iter().any(|contact| contact["displayName"] == "Ada"));
+}
+
+/// "Input from the server [...] may contain anything" (8.4): whatever a field holds, a file is one card of one contact.
+#[test]
+fn hostile_values_stay_inside_their_card() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let evil =
+        "x\r\nEND:VCARD\r\nBEGIN:VCARD\nVERSION:4.0\rFN:Other\u{85}\u{2028}\0\u{1b}[2J;,:\\\"";
+    let body = json!({
+        "givenName": evil, "surname": evil, "displayName": "Eve", "nickName": evil, "companyName": evil,
+        "jobTitle": evil, "mobilePhone": evil, "businessPhones": [evil], "categories": [evil],
+        "emailAddresses": [{"address": "eve@b.example", "name": evil}], "imAddresses": [evil],
+        "homeAddress": {"street": evil, "city": evil}, "personalNotes": evil, "businessHomePage": evil,
+    });
+    let eve = id(&world.api().create(body));
+    let before = world.api().get(&eve).unwrap();
+    let mount = world.mount(&[]);
+    let card = mount.read("Contacts/Eve.vcf");
+    let lines: Vec<&str> = card
+        .split(['\r', '\n'])
+        .filter(|line| !line.is_empty())
+        .collect();
+    for line in ["BEGIN:VCARD", "END:VCARD", "VERSION:4.0"] {
+        assert_eq!(
+            lines.iter().filter(|found| **found == line).count(),
+            1,
+            "{card:?}"
+        );
+    }
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with("FN:")).count(),
+        1,
+        "{card:?}"
+    );
+    assert!(!card.contains(['\0', '\u{1b}']), "{card:?}");
+    // Saved as it is, it is no change: nothing evil is lost on the way back.
+    fs::write(mount.path("Contacts/Eve.vcf"), &card).unwrap();
+    mount.in_step();
+    assert_eq!(world.writes(), []);
+    assert_eq!(world.api().get(&eve).unwrap(), before);
 }

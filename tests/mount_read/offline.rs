@@ -230,3 +230,53 @@ fn rsync_deletes_nothing_when_a_folder_cannot_be_loaded() {
     assert_ne!(rsync(&mount).code, 0);
     assert_eq!(photograph(&copy), before);
 }
+
+/// "Until its first full load is complete": also when the process was killed in the middle of it, and whether or not the
+/// service still knows how far it was.
+#[test]
+fn a_load_cut_short_by_a_crash_is_finished() {
+    if !fuse_or_skip() {
+        return;
+    }
+    for expire in [false, true] {
+        let world = World::with(Options {
+            contacts: Some(450),
+            ..Options::default()
+        });
+        world.fail(None, "skiptoken", u32::MAX, FaultAction::DropBefore);
+        let mount = world.mount(&[]);
+        assert!(list(&mount, "Contacts").is_err());
+        mount.kill9();
+        world.clear_faults();
+        if expire {
+            world.api().control("POST", "delta/expire", &json!(null));
+        }
+        let mount = world.mount(&[]);
+        let fresh = world.mounting().at("fresh").state("fresh-state").start();
+        let names = mount.list("Contacts");
+        assert_eq!(names.len(), world.api().contacts_in("contacts").len());
+        assert_eq!(names, fresh.list("Contacts"));
+    }
+}
+
+/// "Each folder is kept fresh by its own delta query" (2.1): a folder that cannot be loaded keeps no other from it.
+#[test]
+fn a_folder_that_cannot_be_loaded_leaves_the_others_fresh() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let api = world.api();
+    let mount = world.mount(OFTEN);
+    assert!(mount.list("Contacts").is_empty());
+    let bad = api.create_folder("Bad");
+    let path = format!("/contactFolders/{bad}/contacts/delta");
+    world.fail_with(None, &path, u32::MAX, 403, "ErrorAccessDenied");
+    eventually(SOON, "the folder is there", || mount.path("Bad").is_dir());
+    assert!(list(&mount, "Bad").is_err());
+    api.create(json!({"givenName": "Ada", "displayName": "Ada"}));
+    eventually(Duration::from_secs(30), "the other folder is fresh", || {
+        mount.list("Contacts") == ["Ada.vcf"]
+    });
+    assert!(list(&mount, "Bad").is_err());
+}

@@ -114,6 +114,14 @@ impl Book {
         self.mount.list("Contacts")
     }
 
+    /// Waits until the default folder has these names: the kernel is told in a moment of what the service made happen.
+    #[track_caller]
+    pub fn lists(&self, names: &[&str]) {
+        eventually(SOON, &format!("the folder has {names:?}"), || {
+            self.names() == names
+        });
+    }
+
     /// Waits until the program has sent so many changes, and returns them.
     #[track_caller]
     pub fn await_writes(&self, count: usize) -> Vec<LogEntry> {
@@ -169,7 +177,7 @@ impl Book {
     /// Saved with the phone `+44 2`: the text is there at once, one PATCH with it alone is sent, the text is there
     /// afterwards and after a remount, and no file is left behind.
     #[track_caller]
-    pub fn is_saved(self, text: &str) -> Self {
+    pub fn saved(self, text: &str) -> Self {
         assert_eq!(self.text(), text);
         self.one_patch(&json!({"mobilePhone": "+44 2"}));
         assert_eq!(self.text(), text);

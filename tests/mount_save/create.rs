@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 
 use super::book::{Book, FILE, card, errno};
-use crate::support::residue;
+use crate::support::{need, residue};
 use rustix::io::Errno;
 
 const BO: &str = "Contacts/Bo.vcf";
@@ -195,6 +195,32 @@ fn a_draft_stays_here_until_it_is_a_card() {
     book.one_write("POST");
     assert_eq!(book.mount.read(BO), format!("{half}END:VCARD\n"));
     assert_eq!(book.names(), [FILE, "Bo.vcf"]);
+}
+
+/// 3.1 "A reader's close commits nothing and never fails.": nor does it offer a draft once more.
+#[test]
+fn reading_a_draft_is_no_save() {
+    if !need("python3") {
+        return;
+    }
+    let Some(book) = Book::open() else { return };
+    let bad = card("Bo").replace("END:", "KIND:group\r\nEND:");
+    book.sh(&format!(
+        "printf '{}' > Bo.vcf || true",
+        bad.replace("\r\n", "\\r\\n")
+    ))
+    .ok();
+    let run = book.sh(
+        "python3 -c 'import os; f = os.open(\"Bo.vcf\", os.O_RDONLY); os.read(f, 9); os.close(f)'",
+    );
+    assert_eq!(run.code, 0, "{run:?}");
+    let book = book.remount();
+    let run = book.sh(
+        "python3 -c 'import os; f = os.open(\"Bo.vcf\", os.O_RDONLY); os.read(f, 9); os.close(f)'",
+    );
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(book.mount.read(BO), bad);
+    book.nothing_sent();
 }
 
 /// 4.1 "never uploaded ... or is deleted".

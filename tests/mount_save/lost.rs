@@ -30,7 +30,7 @@ fn a_save_survives_a_kill_before_it_was_sent() {
     let book = book.killed(back);
     assert_eq!(book.text(), text);
     book.await_writes(1);
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 7.3 as above, while the request is under way.
@@ -84,7 +84,7 @@ fn an_unlink_and_create_survives_a_kill() {
     let book = book.killed(back);
     assert_eq!(book.text(), text);
     book.await_writes(1);
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 4.2 "If the reply is lost, the client looks for that id before it tries again: a create never makes two contacts".
@@ -166,6 +166,45 @@ fn a_lost_reply_to_a_patch_is_no_clash() {
     let book = book.remount();
     book.mount.in_step();
     assert_eq!(book.text(), text);
+}
+
+/// 7.3 and 3.6: a save that may have arrived is not mistaken for a change made elsewhere by the one after it.
+#[test]
+fn a_lost_reply_to_a_patch_and_another_save_are_no_clash() {
+    let Some(book) = Book::open() else { return };
+    let text = book.text();
+    lose_reply(&book, "PATCH");
+    book.world.fail(
+        Some("PATCH"),
+        "/contacts",
+        u32::MAX,
+        FaultAction::DropBefore,
+    );
+    book.save_phone("+44 2");
+    book.await_writes(3);
+    assert_eq!(book.contact()["mobilePhone"], "+44 2", "it did arrive");
+    let text = text.replace("+44 1", "+44 3");
+    fs::write(book.path(), &text).unwrap();
+    book.world.reconnect();
+    book.settled();
+    assert_eq!(book.contact()["mobilePhone"], "+44 3");
+    assert_eq!((book.text(), book.names()), (text, vec![FILE.to_owned()]));
+}
+
+/// 7.3 and 6.4: nor by a deletion after it.
+#[test]
+fn a_lost_reply_to_a_patch_and_a_deletion_are_no_clash() {
+    let Some(book) = Book::open() else { return };
+    lose_reply(&book, "PATCH");
+    let lost = FaultAction::DropBefore;
+    book.world.fail(Some("PATCH"), "/contacts", u32::MAX, lost);
+    book.save_phone("+44 2");
+    book.await_writes(3);
+    fs::remove_file(book.path()).unwrap();
+    book.world.reconnect();
+    book.settled();
+    assert_eq!(book.world.api().count(), 0);
+    assert!(book.names().is_empty());
 }
 
 /// 7.3 as above, with a kill in between.
