@@ -161,8 +161,8 @@ impl Engine {
 
     /// Takes the residues of contacts that a list showed after the delta query did.
     fn take_residues(&self, folder: FolderRowId, found: &Found) -> Result<(), Failure> {
-        let found = found.lock();
         self.store.write::<_, store::Error>(|tx| {
+            let found = found.lock();
             for id in tx.without_residue(folder)? {
                 if let Some((key, residue)) = found.get(&id) {
                     tx.set_residue(&id, key, residue)?;
