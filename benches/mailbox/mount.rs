@@ -214,11 +214,12 @@ pub(super) fn pinned(program: &str, cpu: Option<usize>) -> Command {
 
 /// The type of a directory's filesystem.
 pub(super) fn filesystem(dir: &Path) -> Result<String> {
-    let output = Command::new("stat")
-        .args(["-f", "-c", "%T"])
+    let output = Command::new("df")
+        .arg("--output=fstype")
         .arg(dir)
         .output()?;
-    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+    let said = String::from_utf8(output.stdout)?;
+    Ok(said.lines().last().unwrap_or_default().to_owned())
 }
 
 /// Files with their bytes, as they are in a directory.

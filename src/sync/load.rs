@@ -162,9 +162,9 @@ impl Engine {
     /// Takes the residues of contacts that a list showed after the delta query did.
     fn take_residues(&self, folder: FolderRowId, found: &Found) -> Result<(), Failure> {
         self.store.write::<_, store::Error>(|tx| {
-            let found = found.lock();
+            let whole = lock(&found.whole);
             for id in tx.without_residue(folder)? {
-                if let Some((key, residue)) = found.get(&id) {
+                if let Some((key, residue)) = whole.get(&id) {
                     tx.set_residue(&id, key, residue)?;
                 }
             }
@@ -213,31 +213,46 @@ impl Engine {
     }
 }
 
-/// The residues that lists showed whole, each with the version it belongs to.
+/// What was read of residues beside the delta query.
 #[derive(Default)]
-struct Found(Mutex<HashMap<ContactId, (ChangeKey, ResidueText)>>);
+struct Found {
+    /// Those that are whole, each with the version it belongs to.
+    whole: Mutex<HashMap<ContactId, (ChangeKey, ResidueText)>>,
+    /// Contacts whose residue a list did not show whole.
+    cut: Mutex<Vec<ContactId>>,
+}
 
 impl Found {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ContactId, (ChangeKey, ResidueText)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The residue of this version, if a list has shown it already.
+    /// The residue of this version, if it has been read already.
     fn residue(&self, id: &ContactId, key: &ChangeKey) -> Option<ResidueText> {
-        let found = self.lock();
-        let (of, residue) = found.get(id)?;
+        let whole = lock(&self.whole);
+        let (of, residue) = whole.get(id)?;
         (of == key).then(|| residue.clone())
     }
+
+    /// Takes a residue as a list showed it; one that is cut does not check out.
+    fn take(&self, version: Version) {
+        let residue = ResidueText::new(version.residue.0.unwrap_or_default());
+        match Residue::decode(&residue) {
+            Ok(_) => self.put(version.id, version.change_key, residue),
+            Err(_) => lock(&self.cut).push(version.id),
+        }
+    }
+
+    fn put(&self, id: ContactId, key: ChangeKey, residue: ResidueText) {
+        lock(&self.whole).insert(id, (key, residue));
+    }
+
+    fn next_cut(&self) -> Option<ContactId> {
+        lock(&self.cut).pop()
+    }
 }
 
-/// A residue that a list showed, if it checks out.
-fn whole_residue(version: Version) -> Option<(ContactId, (ChangeKey, ResidueText))> {
-    let text = ResidueText::new(version.residue.0.unwrap_or_default());
-    Residue::decode(&text).ok()?;
-    Some((version.id, (version.change_key, text)))
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// List pages being read beside the delta query.
+/// Residues being read beside the delta query.
 struct Lists {
     readers: JoinSet<()>,
     found: Arc<Found>,
@@ -266,7 +281,8 @@ impl Lists {
     }
 }
 
-/// Reads one page after the other until the list ends. A failure ends it too: what is missing is read singly.
+/// Reads one page after the other until the list ends, then what they cut. A failure ends it too: what is missing is read
+/// when the delta query is through.
 async fn read_lists(
     client: Client,
     folder: FolderId,
@@ -279,13 +295,26 @@ async fn read_lists(
         match client.list_page(&folder, skip, LIST_PAGE).await {
             Ok(page) => {
                 ended.fetch_or(page.len() < LIST_PAGE, Ordering::Relaxed);
-                let whole = page.into_iter().filter_map(whole_residue);
-                found.lock().extend(whole);
+                page.into_iter().for_each(|version| found.take(version));
             }
             Err(error) => {
                 tracing::debug!(%error, "a list could not be read");
                 ended.store(true, Ordering::Relaxed);
             }
+        }
+    }
+    read_cut(&client, &found).await;
+}
+
+/// Reads contacts one at a time: beside the delta query there is no room for a batch (graph-facts 9.2).
+async fn read_cut(client: &Client, found: &Found) {
+    while let Some(id) = found.next_cut() {
+        let Ok(read) = client.contacts(&[id]).await else {
+            return;
+        };
+        for contact in read.iter().flatten().map(server_contact) {
+            let residue = contact.residue.unwrap_or_else(|| ResidueText::new(""));
+            found.put(contact.id, contact.change_key, residue);
         }
     }
 }
