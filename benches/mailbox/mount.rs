@@ -116,21 +116,25 @@ impl Mount<'_> {
         let output = command.stdin(Stdio::null()).output()?;
         let said: Value = serde_json::from_slice(&output.stdout)
             .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-        Ok(said["mounts"][0].clone())
+        let status = said.pointer("/mounts/0").cloned();
+        status.context("the mount is not known")
     }
 
     /// Until every folder's first load is complete.
     pub(super) fn wait_loaded(&self) -> Result<()> {
         self.wait_until(|status| {
-            let folders = status["folders"].as_array();
-            let is_loaded = |folder: &Value| folder["loaded"] == true;
+            let folders = status.get("folders").and_then(Value::as_array);
+            let is_loaded = |folder: &Value| folder.get("loaded") == Some(&Value::Bool(true));
             folders.is_some_and(|folders| !folders.is_empty() && folders.iter().all(is_loaded))
         })
     }
 
     /// Until nothing is to be sent.
     pub(super) fn wait_sent(&self) -> Result<()> {
-        self.wait_until(|status| status["pending"].as_array().is_some_and(Vec::is_empty))
+        self.wait_until(|status| {
+            let pending = status.get("pending").and_then(Value::as_array);
+            pending.is_some_and(Vec::is_empty)
+        })
     }
 
     fn wait_until(&self, holds: impl Fn(&Value) -> bool) -> Result<()> {

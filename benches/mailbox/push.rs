@@ -133,13 +133,13 @@ impl Members for LogEntry {
         let members = self
             .request
             .as_ref()
-            .and_then(|body| body["requests"].as_array());
+            .and_then(|body| body.get("requests")?.as_array());
         members.map_or(0, Vec::len)
     }
 
     fn first_method(&self) -> String {
         let body = self.request.as_ref();
-        let method = body.and_then(|body| body["requests"][0]["method"].as_str());
+        let method = body.and_then(|body| body.pointer("/requests/0/method")?.as_str());
         method.unwrap_or("?").to_owned()
     }
 }

@@ -1,7 +1,7 @@
 //! Full loads: a folder's first, and the one after its sync state was lost.
 //!
 //! The delta query's pages must be asked for one after the other and show no residue; lists with `$expand` can be read
-//! beside them (graph-facts 3.1, 3.2). A list may cut a residue, so what does not check out is read singly. Names are given
+//! beside them (graph-facts 3.1, 3.2). A list may cut a residue, so what does not check out is read singly, beside them too. Names are given
 //! when all contacts are there, the oldest first, so that every machine gives the same (behaviour 1.4).
 
 use std::collections::HashMap;
