@@ -11,7 +11,7 @@ const EDITED: &str = "changed elsewhere since you deleted it: it is back as it i
 
 impl Tx<'_> {
     /// A listing that shows no private id may have told of our own contact as of a stranger.
-    pub(in crate::store) fn claim_id(&mut self, contact: RowId, id: &ContactId) -> Result<()> {
+    fn claim_id(&mut self, contact: RowId, id: &ContactId) -> Result<()> {
         match self.contact_by_graph(id)? {
             Some(stranger) if stranger.id != contact => {
                 self.drop_jobs(stranger.id)?;
@@ -80,7 +80,7 @@ impl Tx<'_> {
     }
 
     /// A version that our own write replaced may still be shown by a lagging delta: it must not count as news.
-    pub(in crate::store) fn remember_key(
+    fn remember_key(
         &self,
         row: &ContactRow,
         job: &Job,

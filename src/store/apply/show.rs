@@ -34,7 +34,7 @@ impl Tx<'_> {
     }
 
     /// The later of the present mtime and a change made elsewhere (behaviour 1.7).
-    pub(in crate::store) fn moved_on(&self, ino: Ino, modified: Option<Stamp>) -> Result<Stamp> {
+    fn moved_on(&self, ino: Ino, modified: Option<Stamp>) -> Result<Stamp> {
         let before = self
             .inode(ino)?
             .map_or(Stamp::default(), |row| row.attr.mtime);
@@ -107,7 +107,7 @@ impl Tx<'_> {
     }
 
     /// The contact's name, told apart from those already there (behaviour 1.3, 1.4, 1.6).
-    pub(in crate::store) fn free_name(
+    fn free_name(
         &self,
         folder: &FolderRow,
         id: Option<&ContactId>,

@@ -174,7 +174,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    pub(in crate::store) fn queue(
+    fn queue(
         &mut self,
         op: Op,
         contact: Option<RowId>,

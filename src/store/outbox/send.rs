@@ -34,7 +34,7 @@ impl Tx<'_> {
     }
 
     /// Forgets contacts and folders that were made and deleted again before the service heard of them.
-    pub(in crate::store) fn drop_unborn(&mut self) -> Result<()> {
+    fn drop_unborn(&mut self) -> Result<()> {
         let unborn: Vec<RowId> = self
             .sql
             .prepare_cached(
@@ -76,7 +76,7 @@ impl Tx<'_> {
     }
 
     /// A save that was under way while the next was made, and was not sent after all, is one with it (behaviour 3.6).
-    pub(in crate::store) fn merge_into_next(&mut self, seq: Seq) -> Result<()> {
+    fn merge_into_next(&mut self, seq: Seq) -> Result<()> {
         let merged = self
             .sql
             .prepare_cached(
