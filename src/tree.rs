@@ -209,23 +209,21 @@ impl Tree {
     /// # Errors
     /// When the store fails.
     pub fn verdict(&self, ticket: Ticket) -> Result<Option<std::result::Result<(), Problem>>> {
+        let waits = self.store.waiting(ticket.contact, ticket.seq)?.is_some();
+        // Looked at second: a refusal is recorded together with the removal of its row.
         if let Some(problem) = self.store.problem(ticket.contact, ticket.seq)? {
             return Ok(Some(Err(problem)));
         }
-        if self.is_draft(ticket.ino) {
+        if waits {
+            return Ok((!self.store.is_reachable()).then_some(Ok(())));
+        }
+        let is_named = self.stat(ticket.ino).is_ok_and(|stat| stat.nlink > 0);
+        if is_named && self.store.contact(ticket.contact)?.is_none() {
+            // A new contact that the service refused is a draft again.
             let sentence = "refused: the .error file beside it says why".to_owned();
             return Ok(Some(Err(Problem::Rejected(sentence))));
         }
-        let decided =
-            self.store.waiting(ticket.contact, ticket.seq)?.is_none() || !self.store.is_reachable();
-        Ok(decided.then_some(Ok(())))
-    }
-
-    /// Whether a file is (again) no contact's: a new contact that the service refused is a draft.
-    fn is_draft(&self, ino: Ino) -> bool {
-        self.memory()
-            .get(ino)
-            .is_some_and(|node| node.kind == InodeKind::Card(None))
+        Ok(Some(Ok(())))
     }
 
     /// The inode at a path below the root.

@@ -44,6 +44,11 @@ impl Tree {
 
     fn rename_once(&self, from: (Ino, &str), to: (Ino, &str), target: Target) -> Result<()> {
         let (from, to) = (self.side(from)?, self.side(to)?);
+        if to.place == Place::Nowhere {
+            return Err(Error::NotPermitted(
+                "contacts live in folders; put the file into one of them",
+            ));
+        }
         let ino = self.child(from.dir, from.name)?;
         let over = self.child(to.dir, to.name).ok();
         match (over, target) {
@@ -66,12 +71,8 @@ impl Tree {
     fn side<'a>(&self, (dir, name): (Ino, &'a str)) -> Result<Side<'a>> {
         check_name(name)?;
         let kind = self.kind(dir)?;
-        match place(&kind, name) {
-            Place::Nowhere => Err(Error::NotPermitted(
-                "contacts live in folders; put the file into one of them",
-            )),
-            place => Ok(Side { dir, name, place }),
-        }
+        let place = place(&kind, name);
+        Ok(Side { dir, name, place })
     }
 
     /// Runs one change of two names if they still stand for what the mirror said.
@@ -223,7 +224,7 @@ impl Tree {
                     remember_name(tx, b, from.name)
                 }
                 (Place::Card, Place::Card) => Err(Error::CrossDevice),
-                (Place::Scratch, Place::Card) => swap_scratch_and_card(tx, from, a, to, b, grace),
+                (_, Place::Card) => swap_scratch_and_card(tx, from, a, to, b, grace),
                 (Place::Card, _) => swap_scratch_and_card(tx, to, b, from, a, grace),
                 _ => {
                     tx.link(from.dir, from.name, b)?;

@@ -38,7 +38,7 @@ fn copied(text: &[u8], said: &str, reason: &str) {
     book.mount.sync();
     assert_eq!((book.world.writes(), book.contact()), (vec![], contact));
     let text = book.save_phone("+44 2");
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 3.2 "Empty, or not yet complete ...: held. close succeeds".
@@ -191,7 +191,7 @@ fn a_text_that_becomes_whole_leaves_nothing_behind() {
     let mut file = File::options().append(true).open(book.path()).unwrap();
     file.write_all(&text.as_bytes()[text.len() - 5..]).unwrap();
     drop(file);
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 4.6 with a text that is refused: "the call fails", and both files stay.

@@ -177,7 +177,7 @@ impl Book {
     /// Saved with the phone `+44 2`: the text is there at once, one PATCH with it alone is sent, the text is there
     /// afterwards and after a remount, and no file is left behind.
     #[track_caller]
-    pub fn is_saved(self, text: &str) -> Self {
+    pub fn saved(self, text: &str) -> Self {
         assert_eq!(self.text(), text);
         self.one_patch(&json!({"mobilePhone": "+44 2"}));
         assert_eq!(self.text(), text);

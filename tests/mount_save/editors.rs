@@ -51,7 +51,7 @@ fn vim_saves(setting: &str) {
     command(&vim, CHANGE);
     command(&vim, ":wq");
     vim.wait_end();
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// P5 "vim, nano, emacs, sed -i, cp, mv, tar, rsync, git, khard, vdirsyncer work unchanged."
@@ -160,7 +160,47 @@ fn vim_is_told_of_a_bad_card_and_keeps_it() {
     command(&vim, ":wq!");
     vim.wait_end();
     assert_ne!(good, text);
-    book.is_saved(&text);
+    book.saved(&text);
+}
+
+/// 3.2 "fsync fails with EINVAL", also for what `close` would hold: vim's user hears of it at once, and nothing is sent.
+#[test]
+fn vim_is_told_of_every_text_that_is_no_card() {
+    if !at_hand("vim") {
+        return;
+    }
+    let Some(book) = Book::open() else { return };
+    let (good, contact) = (book.text(), book.contact());
+    let group = card("Friends").replace("END:", "KIND:group\r\nEND:");
+    let texts = [
+        "",
+        "hello\n",
+        "BEGIN:VCARD\nVERSION:4.0\nFN:Ada\n",
+        &card("Ada").repeat(2),
+        &group,
+    ];
+    let vim = Tmux::vim(&book.path());
+    for (turn, text) in texts.iter().enumerate() {
+        let bad = book.world.dir().join(format!("bad{turn}"));
+        fs::write(&bad, text).unwrap();
+        command(&vim, ":%d _ | let v:errmsg = ''");
+        command(&vim, &format!(":silent 0r {} | $d _", bad.display()));
+        command(&vim, ":w!");
+        let said = caught_up(&vim, &book, &format!("mark{turn}"));
+        assert!(
+            said.contains("E667") || said.contains("E512"),
+            "{text:?}: {said}"
+        );
+    }
+    command(&vim, ":q!");
+    vim.wait_end();
+    let book = book.remount();
+    assert_eq!((book.text(), book.contact()), (good, contact));
+    assert_eq!(
+        book.names(),
+        [".Ada Byron.vcf.error", ".Ada Byron.vcf.rejected", FILE]
+    );
+    assert_eq!(book.world.writes(), []);
 }
 
 /// P5 "vim, nano, emacs, sed -i, cp, mv, tar, rsync, git, khard, vdirsyncer work unchanged."
@@ -189,5 +229,5 @@ fn nano_saves_by_one_patch() {
     nano.wait_for("Wrote ");
     nano.keys(&["C-x"]);
     nano.wait_end();
-    book.is_saved(&text);
+    book.saved(&text);
 }

@@ -30,7 +30,7 @@ fn a_save_survives_a_kill_before_it_was_sent() {
     let book = book.killed(back);
     assert_eq!(book.text(), text);
     book.await_writes(1);
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 7.3 as above, while the request is under way.
@@ -84,7 +84,7 @@ fn an_unlink_and_create_survives_a_kill() {
     let book = book.killed(back);
     assert_eq!(book.text(), text);
     book.await_writes(1);
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 4.2 "If the reply is lost, the client looks for that id before it tries again: a create never makes two contacts".

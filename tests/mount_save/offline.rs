@@ -58,7 +58,7 @@ fn saves_without_a_network_are_one_patch_when_it_is_back() {
     book.world.clear_log();
     book.world.reconnect();
     await_accepted(&book, 1);
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// With a service that can be stopped: connections are refused, so nothing was sent for sure.

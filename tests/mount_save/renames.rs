@@ -114,7 +114,7 @@ fn the_inode_comes_with_the_scratch_file() {
         fs::metadata(book.path()).unwrap().modified().unwrap(),
         before.modified().unwrap()
     );
-    let book = book.is_saved(&text);
+    let book = book.saved(&text);
     assert_eq!(ino(&book), before.ino());
 }
 
@@ -209,7 +209,7 @@ fn exchange_with_a_scratch_file_is_one_patch() {
     );
     book.one_patch(&serde_json::json!({"mobilePhone": "+44 2"}));
     fs::remove_file(book.mount.path("Contacts/.new")).unwrap();
-    book.is_saved(&new);
+    book.saved(&new);
 }
 
 /// 4.8 as above: both names must be there.

@@ -182,7 +182,7 @@ fn renaming_over_an_open_contact_leaves_it_to_its_reader() {
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(text, old);
     drop(reader);
-    book.is_saved(&new);
+    book.saved(&new);
 }
 
 /// 5.2 "locks".

@@ -24,7 +24,7 @@ fn saved_by(programs: &[&str], line: &str) {
         .replace("$DIR", outside.to_str().unwrap())
         .replace("$F", &format!("'{FILE}'"));
     book.sh(&line).ok();
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// P5 "It behaves like a directory."; 4.6 "Renaming a scratch file over a contact's file is an update of that contact
@@ -178,7 +178,7 @@ fn shared_memory_that_is_not_synced_is_saved_too() {
         .ok();
     assert_eq!(book.text(), text);
     book.await_writes(1);
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 4.5 "This is how git checkout ... save."

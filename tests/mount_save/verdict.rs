@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::time::Duration;
 
-use contactfs::sandbox::Options;
+use contactfs::sandbox::{FaultAction, Options};
 use rustix::io::Errno;
 use serde_json::json;
 
@@ -45,7 +46,7 @@ fn fsync_returns_when_the_service_has_the_save() {
     save_durably(&book, ADA, &text).unwrap();
     assert_eq!(book.contact()["mobilePhone"], "+44 2");
     assert_eq!(file_state(&book), "synced");
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 3.4 as above, for a new contact.
@@ -77,7 +78,7 @@ fn fsync_says_that_the_service_refused() {
     book.world.clear_log();
     // 3.2 "Both vanish at the next good save".
     save_durably(&book, ADA, &text).unwrap();
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 3.4 as above: a refused new contact is a draft again (4.1).
@@ -140,7 +141,7 @@ fn fsync_says_that_the_contact_changed_elsewhere() {
     assert_eq!(rejected(&book).0, text);
     // 6.3 "until the user saves again".
     save_durably(&book, ADA, &text).unwrap();
-    book.is_saved(&text);
+    book.saved(&text);
 }
 
 /// 2.3 "a write through such a handle is merged (3.7), not lost": for now it clashes, and is kept.
@@ -187,7 +188,23 @@ fn fsync_succeeds_when_nobody_answers() {
         world.clear_log();
     });
     book.await_writes(1);
-    book.is_saved(&text);
+    book.saved(&text);
+}
+
+/// 3.4 "the errno and .error file if refused": also of a save that was behind the refused one.
+#[test]
+fn fsync_of_a_later_save_says_that_an_earlier_one_was_refused() {
+    let Some(book) = Book::open() else { return };
+    let (good, text) = (book.text(), book.with_phone("+44 3"));
+    let slow = FaultAction::Delay(Duration::from_millis(500));
+    book.world.fail(Some("GET"), "changeKey", 1, slow);
+    book.world
+        .fail_with(Some("PATCH"), "/contacts", 1, 400, "ErrorInvalidRequest");
+    book.save_phone("+44 2");
+    let refused = save_durably(&book, ADA, &text);
+    assert_eq!(errno(refused), Errno::INVAL.raw_os_error());
+    assert_eq!((rejected(&book).0, book.text()), (text, good));
+    assert_eq!(book.contact()["mobilePhone"], "+44 1");
 }
 
 /// 6.4 "Edited here, deleted there: the edit wins and the contact is created again."
