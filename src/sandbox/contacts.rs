@@ -8,7 +8,7 @@ use super::ids::{ItemId, Number};
 use super::mailbox::{Contact, Folder, Mailbox, Origin};
 use super::odata::{self, Filter, Options, Order};
 use super::properties::Packed;
-use super::render::{Shape, View};
+use super::render::{Shape, View, plain};
 
 /// What a handler works with.
 pub(super) struct Context<'a> {
@@ -28,10 +28,12 @@ impl Context<'_> {
     }
 
     pub(super) fn view<'o>(&self, options: &'o Options, shape: Shape) -> View<'o> {
+        let select = options.select.as_deref();
         View {
             ids: self.mailbox.ids,
             immutable: self.immutable(),
-            select: options.select.as_deref(),
+            select,
+            plain: plain(select),
             expand: &options.expand,
             shape,
         }
@@ -102,10 +104,10 @@ impl Context<'_> {
 pub(super) fn list(context: &Context<'_>, folder: Number) -> Result<Reply, Refusal> {
     let options = odata::parse(context.request.raw_query())?;
     let folder = context.mailbox.folder(folder)?;
-    let mut matching = matching(context.mailbox, folder, &options);
+    let mut matching = matching(context.mailbox, folder, &options, options.skip);
     let mut rows = Vec::new();
     let view = context.view(&options, Shape::List);
-    for contact in matching.by_ref().skip(options.skip).take(options.page()) {
+    for contact in matching.by_ref().take(options.page()) {
         rows.push(Value::Object(view.contact(contact)));
     }
     let more = matching.next().is_some();
@@ -141,34 +143,34 @@ pub(super) fn count(context: &Context<'_>, folder: Number) -> Result<Reply, Refu
 
 fn counted(mailbox: &Mailbox, folder: &Folder, options: &Options) -> usize {
     match options.filter {
-        Some(_) => matching(mailbox, folder, options).count(),
+        Some(_) => matching(mailbox, folder, options, 0).count(),
         None => folder.rows.members.len(),
     }
 }
 
+/// The contacts a list shows, from the `skip`th on.
 fn matching<'a>(
     mailbox: &'a Mailbox,
     folder: &'a Folder,
     options: &'a Options,
+    skip: usize,
 ) -> Box<dyn Iterator<Item = &'a Contact> + 'a> {
-    let contacts = folder
-        .rows
-        .members
-        .iter()
-        .filter_map(|number| mailbox.contacts.get(number));
-    let shown = contacts.filter(|contact| {
-        contact.origin != Origin::HiddenList
-            && options
-                .filter
-                .as_ref()
-                .is_none_or(|filter| fits(contact, filter))
-    });
-    let Some(order) = &options.order else {
-        return Box::new(shown);
+    let contacts = move |skip| {
+        let numbers = folder.rows.members.shown_from(skip, &mailbox.hidden);
+        numbers.filter_map(|number| mailbox.contacts.get(&number))
     };
-    let mut sorted: Vec<&Contact> = shown.collect();
+    if options.filter.is_none() && options.order.is_none() {
+        return Box::new(contacts(skip));
+    }
+    let filter = options.filter.as_ref();
+    let fitting =
+        contacts(0).filter(move |contact| filter.is_none_or(|filter| fits(contact, filter)));
+    let Some(order) = &options.order else {
+        return Box::new(fitting.skip(skip));
+    };
+    let mut sorted: Vec<&Contact> = fitting.collect();
     sort(&mut sorted, order);
-    Box::new(sorted.into_iter())
+    Box::new(sorted.into_iter().skip(skip))
 }
 
 /// Values compare without case (graph-facts 6.2).

@@ -82,6 +82,9 @@ impl Request {
     }
 }
 
+/// The media type of every JSON reply.
+pub(super) const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+
 /// What a reply carries.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Content {
@@ -99,6 +102,23 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// With JSON as the bytes to be sent: what is logged as well is then written once.
+    pub(super) fn in_bytes(self) -> Self {
+        let Content::Json(value) = &self.content else {
+            return self;
+        };
+        match serde_json::to_vec(value) {
+            Ok(bytes) => Self {
+                content: Content::Bytes {
+                    kind: JSON.to_owned(),
+                    bytes,
+                },
+                ..self
+            },
+            Err(_) => self,
+        }
+    }
+
     pub(super) fn json(status: u16, value: Value) -> Self {
         Self {
             status,

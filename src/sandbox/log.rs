@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::http::{Content, Reply, Request};
+use super::http::{Content, JSON, Reply, Request};
 
 const MAX_ENTRIES: usize = 20_000;
 /// Bodies above this are left out of the log in memory, so that large mailboxes stay cheap.
@@ -115,6 +115,7 @@ impl Log {
         };
         let response = match reply.map(|reply| &reply.content) {
             Some(Content::Json(value)) => serde_json::to_vec(value).unwrap_or_default(),
+            Some(Content::Bytes { kind, bytes }) if kind == JSON => bytes.clone(),
             Some(Content::None | Content::Bytes { .. }) | None => Vec::new(),
         };
         let kept = Kept {

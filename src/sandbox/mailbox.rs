@@ -3,12 +3,14 @@
 //! Every change gets the next revision, and each folder keeps its rows by revision, so a page of delta costs its own
 //! length however large the folder is. Nothing here knows HTTP, statuses of refusals aside.
 
+mod members;
 mod restore;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use self::members::Members;
 use super::clock;
 use super::contact_rules::{Extended, Writing};
 use super::http::Refusal;
@@ -71,7 +73,7 @@ pub(super) struct Folder {
 /// Members of a folder: in order of creation for lists, in order of change for delta.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
-    pub(super) members: BTreeSet<Number>,
+    pub(super) members: Members,
     /// Each member once, at its last change; departed members at their departure.
     pub(super) by_revision: BTreeMap<u64, Row>,
 }
@@ -100,7 +102,7 @@ impl Rows {
 
     pub(super) fn remove(&mut self, number: Number, before: u64, revision: u64) {
         self.by_revision.remove(&before);
-        self.members.remove(&number);
+        self.members.remove(number);
         self.by_revision
             .insert(revision, Row { number, gone: true });
     }
@@ -143,6 +145,8 @@ pub(super) struct Mailbox {
     pub(super) last_revision: u64,
     pub(super) folders: BTreeMap<Number, Folder>,
     pub(super) contacts: HashMap<Number, Contact>,
+    /// Every [`Origin::HiddenList`] there ever was; they are few.
+    pub(super) hidden: BTreeSet<Number>,
     /// Direct children of the default folder, for folder delta.
     pub(super) top_folders: Rows,
     pub(super) categories: Vec<Category>,
@@ -167,6 +171,7 @@ impl Mailbox {
             last_revision: 0,
             folders: BTreeMap::new(),
             contacts: HashMap::new(),
+            hidden: BTreeSet::new(),
             top_folders: Rows::default(),
             categories: Vec::new(),
             purged: HashSet::new(),
@@ -318,7 +323,7 @@ impl Mailbox {
         let Some(folder) = self.folders.remove(&number) else {
             return;
         };
-        for member in &folder.rows.members {
+        for member in folder.rows.members.all() {
             self.contacts.remove(member);
         }
         let revision = self.next_revision();

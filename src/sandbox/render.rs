@@ -17,11 +17,13 @@ const EXTENDED_IN_LIST: usize = 255;
 const HAS_PICTURE: &str = "Boolean {00062004-0000-0000-c000-000000000046} Id 0x8015";
 
 /// How one request wants contacts shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct View<'a> {
     pub(super) ids: Ids,
     pub(super) immutable: bool,
     pub(super) select: Option<&'a [String]>,
+    /// What [`plain`] says of `select`.
+    pub(super) plain: Vec<(&'static str, Kind)>,
     /// Canonical ids of extended properties.
     pub(super) expand: &'a [String],
     pub(super) shape: Shape,
@@ -36,6 +38,16 @@ pub(super) enum Shape {
     List,
     /// In a delta: like a list, and typed.
     Delta,
+}
+
+/// The plain properties that a selection shows.
+pub(super) fn plain(select: Option<&[String]>) -> Vec<(&'static str, Kind)> {
+    let shown = TABLE.iter().filter(|(name, _)| shows(select, name));
+    shown.copied().collect()
+}
+
+fn shows(select: Option<&[String]>, name: &str) -> bool {
+    select.is_none_or(|select| select.iter().any(|selected| selected == name))
 }
 
 impl View<'_> {
@@ -57,11 +69,8 @@ impl View<'_> {
             shown.insert("@odata.type".into(), json!("#microsoft.graph.contact"));
         }
         self.managed(contact, key, &mut shown);
-        let properties = contact.properties.open();
-        for (name, kind) in TABLE.iter().filter(|(name, _)| self.shows(name)) {
-            if let Some(value) = self.property(contact.origin, &properties, name, *kind) {
-                shown.insert((*name).to_owned(), value);
-            }
+        if !self.plain.is_empty() {
+            self.plain(contact, &mut shown);
         }
         if !self.expand.is_empty() {
             self.extended(contact, &mut shown);
@@ -70,8 +79,16 @@ impl View<'_> {
     }
 
     fn shows(&self, name: &str) -> bool {
-        self.select
-            .is_none_or(|select| select.iter().any(|selected| selected == name))
+        shows(self.select, name)
+    }
+
+    fn plain(&self, contact: &Contact, shown: &mut Map<String, Value>) {
+        let properties = contact.properties.open();
+        for (name, kind) in &self.plain {
+            if let Some(value) = self.property(contact.origin, &properties, name, *kind) {
+                shown.insert((*name).to_owned(), value);
+            }
+        }
     }
 
     fn managed(&self, contact: &Contact, key: String, shown: &mut Map<String, Value>) {

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use super::http::{Content, Reply, Request};
+use super::http::{Content, JSON, Reply, Request};
 use super::service::{Outcome, Service};
 
 const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -107,10 +107,7 @@ fn response(reply: Reply, cut: bool) -> io::Result<hyper::Response<Out>> {
     }
     let (kind, bytes) = match reply.content {
         Content::None => (None, Vec::new()),
-        Content::Json(value) => {
-            let kind = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
-            (Some(kind.to_owned()), serde_json::to_vec(&value)?)
-        }
+        Content::Json(value) => (Some(JSON.to_owned()), serde_json::to_vec(&value)?),
         Content::Bytes { kind, bytes } => (Some(kind), bytes),
     };
     if let Some(kind) = kind {

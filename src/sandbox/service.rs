@@ -54,6 +54,16 @@ pub(super) enum Outcome {
     HangUp,
 }
 
+impl Outcome {
+    fn in_bytes(self) -> Self {
+        match self {
+            Self::Reply(reply) => Self::Reply(reply.in_bytes()),
+            Self::Cut(reply) => Self::Cut(reply.in_bytes()),
+            Self::HangUp => Self::HangUp,
+        }
+    }
+}
+
 /// One of the few places on the mailbox, given back on drop.
 pub(super) struct Seat<'a>(&'a AtomicUsize);
 
@@ -92,7 +102,7 @@ impl Service {
             (state.log.arrive(), state.faults.strike(&request))
         };
         let fault = strike.as_ref().map(FaultAction::name);
-        let outcome = self.struck(&request, strike).await;
+        let outcome = self.struck(&request, strike).await.in_bytes();
         let reply = match &outcome {
             Outcome::Reply(reply) | Outcome::Cut(reply) => Some(reply),
             Outcome::HangUp => None,

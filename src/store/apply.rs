@@ -82,7 +82,8 @@ impl Tx<'_> {
         }
         self.sql
             .prepare_cached(
-                "INSERT INTO contact(graph, folder, created, seen) VALUES(?1, ?2, ?3, 0)",
+                "INSERT INTO contact(graph, folder, created, seen)
+                 VALUES(?1, ?2, ?3, (SELECT generation FROM folder WHERE id = ?2))",
             )?
             .execute((
                 theirs.id.as_str(),
@@ -91,7 +92,6 @@ impl Tx<'_> {
             ))?;
         let id = RowId(self.sql.last_insert_rowid());
         self.set_wire(id, theirs)?;
-        self.mark_seen(id)?;
         if self.is_shown(folder)? {
             self.show(id)
         } else {

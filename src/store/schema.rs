@@ -91,6 +91,7 @@ CREATE TABLE contact(
     problem_seq INTEGER           -- which save that was
 );
 CREATE INDEX contact_folder ON contact(folder);
+CREATE INDEX contact_unshown ON contact(folder, created, graph) WHERE ino IS NULL;
 CREATE INDEX contact_uid ON contact(uid);
 CREATE INDEX contact_ino ON contact(ino);
 

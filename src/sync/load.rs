@@ -5,15 +5,15 @@
 //! when all contacts are there, the oldest first, so that every machine gives the same (behaviour 1.4).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::{JoinSet, yield_now};
 
 use super::pull::{Round, place};
 use super::{Engine, Failure, server_contact};
 use crate::graph::{Client, DeltaFrom, DeltaItem, DeltaNext, Error, Version};
-use crate::model::{ContactId, DeltaLink, FolderId, ResidueText};
+use crate::model::{ChangeKey, ContactId, DeltaLink, FolderId, ResidueText};
 use crate::store::{self, FolderRow, FolderRowId};
 use crate::vcard::Residue;
 
@@ -49,7 +49,8 @@ impl Engine {
             return Ok(());
         };
         let lists = Lists::start(&self.client, graph);
-        let link = match self.load_pages(folder, graph).await {
+        let found = Arc::clone(&lists.found);
+        let link = match self.load_pages(folder, graph, &found).await {
             Err(Failure::Graph(Error::SyncStateLost)) => {
                 self.load_pages(
                     &FolderRow {
@@ -57,12 +58,14 @@ impl Engine {
                         ..folder.clone()
                     },
                     graph,
+                    &found,
                 )
                 .await?
             }
             done => done?,
         };
-        self.take_residues(folder.id, lists.finish().await).await?;
+        lists.finish().await;
+        self.take_residues(folder.id, &found)?;
         self.read_missing(folder).await?;
         // A listing may lag behind (graph-facts 3.4), so what it left out is looked at before it disappears.
         let unseen = self
@@ -78,7 +81,12 @@ impl Engine {
     }
 
     /// Reads all pages; returns where the next delta query starts.
-    async fn load_pages(&self, folder: &FolderRow, graph: &FolderId) -> Result<DeltaLink, Failure> {
+    async fn load_pages(
+        &self,
+        folder: &FolderRow,
+        graph: &FolderId,
+        found: &Found,
+    ) -> Result<DeltaLink, Failure> {
         let mut from = match &folder.resume {
             Some(link) => DeltaFrom::Link(link.clone()),
             None => {
@@ -94,7 +102,8 @@ impl Engine {
             count += items.len();
             let link = match page.next {
                 DeltaNext::Done(link) => {
-                    self.take_page(folder, &items, None, &mut round).await?;
+                    self.take_page(folder, &items, None, found, &mut round)
+                        .await?;
                     self.take_removals(folder, round).await?;
                     (self.settings.progress)(&folder.name, count);
                     return Ok(link);
@@ -106,7 +115,7 @@ impl Engine {
             let client = self.client.clone();
             let next = AbortOnDrop(tokio::spawn(async move { client.delta_page(&from).await }));
             yield_now().await;
-            self.take_page(folder, &items, Some(&link), &mut round)
+            self.take_page(folder, &items, Some(&link), found, &mut round)
                 .await?;
             (self.settings.progress)(&folder.name, count);
             page = next.join().await?;
@@ -119,6 +128,7 @@ impl Engine {
         folder: &FolderRow,
         items: &[DeltaItem],
         resume: Option<&DeltaLink>,
+        found: &Found,
         round: &mut Round,
     ) -> Result<(), Failure> {
         if folder.loaded {
@@ -129,7 +139,11 @@ impl Engine {
                 for item in items.iter().filter(|_| !folder.loaded) {
                     match item {
                         DeltaItem::Changed(contact) => {
-                            tx.apply(folder.id, &server_contact(contact))?;
+                            let mut theirs = server_contact(contact);
+                            theirs.residue = theirs
+                                .residue
+                                .or_else(|| found.residue(&contact.id, &contact.change_key));
+                            tx.apply(folder.id, &theirs)?;
                         }
                         DeltaItem::Removed(id) => tx.vanish(folder.id, id)?,
                     }
@@ -145,16 +159,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the residues that lists showed whole and of the version at hand.
-    async fn take_residues(
-        &self,
-        folder: FolderRowId,
-        versions: Vec<Version>,
-    ) -> Result<(), Failure> {
-        let whole: HashMap<_, _> = versions.into_iter().filter_map(whole_residue).collect();
+    /// Takes the residues of contacts that a list showed after the delta query did.
+    fn take_residues(&self, folder: FolderRowId, found: &Found) -> Result<(), Failure> {
         self.store.write::<_, store::Error>(|tx| {
+            let found = found.lock();
             for id in tx.without_residue(folder)? {
-                if let Some((key, residue)) = whole.get(&id) {
+                if let Some((key, residue)) = found.get(&id) {
                     tx.set_residue(&id, key, residue)?;
                 }
             }
@@ -203,8 +213,25 @@ impl Engine {
     }
 }
 
+/// The residues that lists showed whole, each with the version it belongs to.
+#[derive(Default)]
+struct Found(Mutex<HashMap<ContactId, (ChangeKey, ResidueText)>>);
+
+impl Found {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ContactId, (ChangeKey, ResidueText)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The residue of this version, if a list has shown it already.
+    fn residue(&self, id: &ContactId, key: &ChangeKey) -> Option<ResidueText> {
+        let found = self.lock();
+        let (of, residue) = found.get(id)?;
+        (of == key).then(|| residue.clone())
+    }
+}
+
 /// A residue that a list showed, if it checks out.
-fn whole_residue(version: Version) -> Option<(ContactId, (crate::model::ChangeKey, ResidueText))> {
+fn whole_residue(version: Version) -> Option<(ContactId, (ChangeKey, ResidueText))> {
     let text = ResidueText::new(version.residue.0.unwrap_or_default());
     Residue::decode(&text).ok()?;
     Some((version.id, (version.change_key, text)))
@@ -212,13 +239,15 @@ fn whole_residue(version: Version) -> Option<(ContactId, (crate::model::ChangeKe
 
 /// List pages being read beside the delta query.
 struct Lists {
-    readers: JoinSet<Vec<Version>>,
+    readers: JoinSet<()>,
+    found: Arc<Found>,
 }
 
 impl Lists {
     fn start(client: &Client, folder: &FolderId) -> Self {
         let next = Arc::new(AtomicUsize::new(0));
         let ended = Arc::new(AtomicBool::new(false));
+        let found = Arc::new(Found::default());
         let mut readers = JoinSet::new();
         for _ in 0..LISTS {
             readers.spawn(read_lists(
@@ -226,18 +255,14 @@ impl Lists {
                 folder.clone(),
                 Arc::clone(&next),
                 Arc::clone(&ended),
+                Arc::clone(&found),
             ));
         }
-        Self { readers }
+        Self { readers, found }
     }
 
-    async fn finish(self) -> Vec<Version> {
-        self.readers
-            .join_all()
-            .await
-            .into_iter()
-            .flatten()
-            .collect()
+    async fn finish(self) {
+        self.readers.join_all().await;
     }
 }
 
@@ -247,14 +272,15 @@ async fn read_lists(
     folder: FolderId,
     next: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
-) -> Vec<Version> {
-    let mut versions = Vec::new();
+    found: Arc<Found>,
+) {
     while !ended.load(Ordering::Relaxed) {
         let skip = next.fetch_add(1, Ordering::Relaxed) * LIST_PAGE;
         match client.list_page(&folder, skip, LIST_PAGE).await {
             Ok(page) => {
                 ended.fetch_or(page.len() < LIST_PAGE, Ordering::Relaxed);
-                versions.extend(page);
+                let whole = page.into_iter().filter_map(whole_residue);
+                found.lock().extend(whole);
             }
             Err(error) => {
                 tracing::debug!(%error, "a list could not be read");
@@ -262,7 +288,6 @@ async fn read_lists(
             }
         }
     }
-    versions
 }
 
 /// A request under way that is given up when nobody waits for it any more.

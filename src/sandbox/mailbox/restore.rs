@@ -3,7 +3,7 @@
 //! Records come in the order they happened, or as a snapshot: folders, contacts, departures. Nothing here is a change,
 //! so nothing is written back.
 
-use super::{Contact, DEFAULT_FOLDER, Folder, Gone, Mailbox, Number, Rows};
+use super::{Contact, DEFAULT_FOLDER, Folder, Gone, Mailbox, Number, Origin, Rows};
 
 impl Mailbox {
     /// Puts a stored contact in its place.
@@ -17,6 +17,9 @@ impl Mailbox {
             .map(|old| old.revision);
         if let Some(folder) = self.folders.get_mut(&contact.folder) {
             folder.rows.put(number, before, revision);
+        }
+        if contact.origin == Origin::HiddenList {
+            self.hidden.insert(number);
         }
         self.contacts.insert(number, contact);
     }
@@ -65,7 +68,7 @@ impl Mailbox {
 
     fn restore_gone_folder(&mut self, gone: Gone) {
         let folder = self.folders.remove(&gone.number);
-        for member in folder.iter().flat_map(|folder| &folder.rows.members) {
+        for member in folder.iter().flat_map(|folder| folder.rows.members.all()) {
             self.contacts.remove(member);
         }
         let parent = folder
