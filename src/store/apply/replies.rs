@@ -80,12 +80,7 @@ impl Tx<'_> {
     }
 
     /// A version that our own write replaced may still be shown by a lagging delta: it must not count as news.
-    fn remember_key(
-        &self,
-        row: &ContactRow,
-        job: &Job,
-        new: &ChangeKey,
-    ) -> Result<()> {
+    fn remember_key(&self, row: &ContactRow, job: &Job, new: &ChangeKey) -> Result<()> {
         let mut old: Vec<&str> = row
             .old_keys
             .split(' ')

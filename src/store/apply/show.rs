@@ -107,12 +107,7 @@ impl Tx<'_> {
     }
 
     /// The contact's name, told apart from those already there (behaviour 1.3, 1.4, 1.6).
-    fn free_name(
-        &self,
-        folder: &FolderRow,
-        id: Option<&ContactId>,
-        card: &Card,
-    ) -> Result<String> {
+    fn free_name(&self, folder: &FolderRow, id: Option<&ContactId>, card: &Card) -> Result<String> {
         let mut name = natural_name(card);
         while self.entry(folder.ino, &name)?.is_some() {
             name = match id {
