@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 /// Resident memory in MB.
-pub fn resident(pid: u32) -> Result<u64> {
+pub(super) fn resident(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     Ok(field(&status, "VmRSS:").context("no VmRSS")? / 1000)
 }
 
 /// Processor time used so far, in hundredths of a second: the kernel counts in ticks of that length.
-pub fn cpu(pid: u32) -> Result<Duration> {
+pub(super) fn cpu(pid: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, rest) = stat.rsplit_once(") ").context("no name")?;
     // utime and stime are the 14th and 15th field; the name is the second.
@@ -22,7 +22,7 @@ pub fn cpu(pid: u32) -> Result<Duration> {
 }
 
 /// Voluntary context switches so far of every thread, by thread id and name.
-pub fn switches(pid: u32) -> Result<Vec<(String, u64)>> {
+pub(super) fn switches(pid: u32) -> Result<Vec<(String, u64)>> {
     let mut threads = Vec::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let task = task?;

@@ -19,7 +19,7 @@ const COLD: usize = 3;
 const CPU: usize = 1;
 
 /// Runs every operation, pinned and not.
-pub fn run(contacts: usize) -> Result<()> {
+pub(super) fn run(contacts: usize) -> Result<()> {
     let world = World::new(Options {
         contacts: Some(contacts),
         ..Options::default()

@@ -16,7 +16,7 @@ const CONTACTS: usize = 1000;
 const REST: Duration = Duration::from_secs(5);
 
 /// Watches a mount with the default poll interval.
-pub fn run(seconds: u64) -> Result<()> {
+pub(super) fn run(seconds: u64) -> Result<()> {
     let world = World::new(Options {
         contacts: Some(CONTACTS),
         ..Options::default()

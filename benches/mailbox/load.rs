@@ -17,7 +17,7 @@ const GOAL: &str = "1.5x";
 const LONG: usize = 200;
 
 /// Loads contacts, in one folder or spread over several.
-pub fn run(contacts: usize, folders: usize) -> Result<()> {
+pub(super) fn run(contacts: usize, folders: usize) -> Result<()> {
     let world = World::new(Options {
         contacts: Some(contacts),
         folders,

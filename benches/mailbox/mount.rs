@@ -16,15 +16,17 @@ use tempfile::TempDir;
 
 /// Longer than a mount takes to end.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any load or push takes.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// A mailbox, and a home for those who mount it.
-pub struct World {
-    pub service: Sandbox,
+pub(super) struct World {
+    pub(super) service: Sandbox,
     home: TempDir,
 }
 
 impl World {
-    pub fn new(options: Options) -> Result<Self> {
+    pub(super) fn new(options: Options) -> Result<Self> {
         let base = std::env::temp_dir().canonicalize()?;
         let home = tempfile::tempdir_in(base)?;
         let service = Sandbox::start(Options {
@@ -35,12 +37,17 @@ impl World {
     }
 
     /// For any files of a section.
-    pub fn dir(&self) -> &Path {
+    pub(super) fn dir(&self) -> &Path {
         self.home.path()
     }
 
     /// Mounts with a store of its own, kept under `name`; returns once mounted. On one processor if `cpu` names it.
-    pub fn mount(&self, name: &str, arguments: &[&str], cpu: Option<usize>) -> Result<Mount<'_>> {
+    pub(super) fn mount(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        cpu: Option<usize>,
+    ) -> Result<Mount<'_>> {
         let dir = self.dir().join("mnt").join(name);
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let mut command = pinned(env!("CARGO_BIN_EXE_contactfs"), cpu);
@@ -84,48 +91,54 @@ impl World {
 }
 
 /// A mount, taken down when dropped.
-pub struct Mount<'w> {
+pub(super) struct Mount<'w> {
     world: &'w World,
     child: Child,
     dir: PathBuf,
 }
 
 impl Mount<'_> {
-    pub fn dir(&self) -> &Path {
+    pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// `contactfs status DIR --json`.
-    pub fn status(&self) -> Result<Value> {
+    pub(super) fn status(&self) -> Result<Value> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_contactfs"));
         command.args(["status", "--json"]).arg(&self.dir);
         let name = self.dir.file_name().context("no name")?;
         self.world
             .environment(&mut command, &name.to_string_lossy())?;
         let output = command.stdin(Stdio::null()).output()?;
-        serde_json::from_slice(&output.stdout)
-            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
+        let said: Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        Ok(said["mounts"][0].clone())
     }
 
     /// Until every folder's first load is complete.
-    pub fn wait_loaded(&self) -> Result<()> {
+    pub(super) fn wait_loaded(&self) -> Result<()> {
         self.wait_until(|status| {
-            let mut folders = status["folders"].as_array().into_iter().flatten();
-            folders.all(|folder| folder["loaded"] == true)
+            let folders = status["folders"].as_array();
+            let is_loaded = |folder: &Value| folder["loaded"] == true;
+            folders.is_some_and(|folders| !folders.is_empty() && folders.iter().all(is_loaded))
         })
     }
 
     /// Until nothing is to be sent.
-    pub fn wait_sent(&self) -> Result<()> {
+    pub(super) fn wait_sent(&self) -> Result<()> {
         self.wait_until(|status| status["pending"].as_array().is_some_and(Vec::is_empty))
     }
 
     fn wait_until(&self, holds: impl Fn(&Value) -> bool) -> Result<()> {
+        let end = Instant::now() + LIMIT;
         while !holds(&self.status()?) {
+            if Instant::now() > end {
+                bail!("not done within {LIMIT:?}");
+            }
             // The state is only known to the program; asking oftener would slow it down.
             thread::sleep(Duration::from_millis(100));
         }
@@ -133,7 +146,7 @@ impl Mount<'_> {
     }
 
     /// Unmounts and waits for the program's end, which leaves the store warm.
-    pub fn end(mut self) -> Result<()> {
+    pub(super) fn end(mut self) -> Result<()> {
         self.terminate();
         match self.child.try_wait()? {
             Some(status) if status.success() => Ok(()),
@@ -178,7 +191,7 @@ impl Drop for Mount<'_> {
 }
 
 /// Takes a mount away whatever state it is in.
-pub fn unmount(dir: &Path) {
+pub(super) fn unmount(dir: &Path) {
     let done = Command::new("fusermount3")
         .args(["-u", "-z", "--"])
         .arg(dir)
@@ -190,7 +203,7 @@ pub fn unmount(dir: &Path) {
 /// A program on one processor, or wherever the kernel likes.
 ///
 /// A wake-up on another, idle processor can cost ten times what one on the same costs, so only pinned figures compare.
-pub fn pinned(program: &str, cpu: Option<usize>) -> Command {
+pub(super) fn pinned(program: &str, cpu: Option<usize>) -> Command {
     let Some(cpu) = cpu else {
         return Command::new(program);
     };
@@ -200,7 +213,7 @@ pub fn pinned(program: &str, cpu: Option<usize>) -> Command {
 }
 
 /// The type of a directory's filesystem.
-pub fn filesystem(dir: &Path) -> Result<String> {
+pub(super) fn filesystem(dir: &Path) -> Result<String> {
     let output = Command::new("stat")
         .args(["-f", "-c", "%T"])
         .arg(dir)
@@ -209,7 +222,7 @@ pub fn filesystem(dir: &Path) -> Result<String> {
 }
 
 /// Files with their bytes, as they are in a directory.
-pub fn cards(dir: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn cards(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut cards = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

@@ -11,11 +11,11 @@ use anyhow::{Context, Result, bail};
 use super::mount::{cards, pinned};
 
 /// First argument of this program when it is to act as [`child`].
-pub const CHILD: &str = "--as-tool";
+pub(super) const CHILD: &str = "--as-tool";
 
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(super) enum Operation {
     List,
     Find,
     StatAll,
@@ -27,7 +27,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::List,
         Self::Find,
         Self::StatAll,
@@ -38,7 +38,7 @@ impl Operation {
         Self::RsyncNothing,
     ];
 
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::List => "ls -l",
             Self::Find => "find -type f",
@@ -52,7 +52,7 @@ impl Operation {
     }
 
     /// How many times the local disk's time a warm, pinned run may take.
-    pub fn goal(self) -> f64 {
+    pub(super) fn goal(self) -> f64 {
         match self {
             Self::List | Self::Find | Self::StatAll | Self::RsyncNothing => 1.2,
             Self::RsyncOut => 1.5,
@@ -61,12 +61,12 @@ impl Operation {
     }
 
     /// Whether it should take at most half of bindfs' time.
-    pub fn beats_bindfs(self) -> bool {
+    pub(super) fn beats_bindfs(self) -> bool {
         matches!(self, Self::ReadAll | Self::Cat | Self::Grep)
     }
 
     /// Runs it once on a directory; copies go to `out`.
-    pub fn run(self, dir: &Path, out: &Path, cpu: Option<usize>) -> Result<Duration> {
+    pub(super) fn run(self, dir: &Path, out: &Path, cpu: Option<usize>) -> Result<Duration> {
         match self {
             Self::List => shell("ls -l \"$0\"", dir, out, cpu),
             Self::Find => shell("find \"$0\" -type f", dir, out, cpu),
@@ -125,7 +125,7 @@ fn as_tool(what: &str, dir: &Path, cpu: Option<usize>) -> Result<Duration> {
 }
 
 /// This program as the tool `stat` or `read`; prints the time taken in nanoseconds.
-pub fn child(mut arguments: impl Iterator<Item = String>) -> Result<()> {
+pub(super) fn child(mut arguments: impl Iterator<Item = String>) -> Result<()> {
     let (what, dir) = (arguments.next(), arguments.next().context("no directory")?);
     let start = Instant::now();
     let paths = cards(Path::new(&dir))?;

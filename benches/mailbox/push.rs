@@ -20,7 +20,7 @@ const SAVES: usize = 1000;
 const BATCH: usize = 20;
 
 /// Copies changed cards into a mount, then saves one more and waits for it.
-pub fn run() -> Result<()> {
+pub(super) fn run() -> Result<()> {
     let world = World::new(Options {
         contacts: Some(SAVES),
         latency: LATENCY,

@@ -14,7 +14,7 @@ use super::table::{head, median, milliseconds, row, say};
 const RUNS: usize = 5;
 
 /// Mounts again and again with all contacts in the store.
-pub fn run(contacts: usize) -> Result<()> {
+pub(super) fn run(contacts: usize) -> Result<()> {
     let world = World::new(Options {
         contacts: Some(contacts),
         ..Options::default()

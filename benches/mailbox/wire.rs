@@ -8,14 +8,14 @@ use anyhow::{Context, Result, bail};
 use contactfs::sandbox::{LogEntry, Sandbox};
 
 /// One connection.
-pub struct Wire {
+pub(super) struct Wire {
     stream: BufReader<TcpStream>,
     host: String,
     token: String,
 }
 
 impl Wire {
-    pub fn to(service: &Sandbox) -> Result<Self> {
+    pub(super) fn to(service: &Sandbox) -> Result<Self> {
         let host = service.login_url().replace("http://", "");
         let stream = TcpStream::connect(&host)?;
         stream.set_nodelay(true)?;
@@ -27,7 +27,7 @@ impl Wire {
     }
 
     /// Repeats a logged request, with other headers than those of the connection as they were.
-    pub fn repeat(&mut self, entry: &LogEntry, target: &str, body: &str) -> Result<String> {
+    pub(super) fn repeat(&mut self, entry: &LogEntry, target: &str, body: &str) -> Result<String> {
         let own = [
             "host",
             "authorization",
@@ -67,7 +67,7 @@ impl Wire {
     }
 
     /// Walks the pages of a delta query that was begun with a logged request; returns how many there were.
-    pub fn walk(&mut self, first: &LogEntry) -> Result<usize> {
+    pub(super) fn walk(&mut self, first: &LogEntry) -> Result<usize> {
         let mut target = first.path.clone();
         for pages in 1.. {
             let page = self.repeat(first, &target, "")?;

@@ -43,7 +43,8 @@ pub(super) async fn answer(
     }
     // Not the order asked for: the real service promises none.
     responses.reverse();
-    Ok(Reply::json(200, json!({"responses": responses})))
+    let body = Map::from_iter([("responses".to_owned(), Value::Array(responses))]);
+    Ok(Reply::json(200, Value::Object(body)))
 }
 
 fn members(outer: &Request) -> Result<Vec<Member>, Refusal> {

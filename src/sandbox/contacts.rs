@@ -111,26 +111,25 @@ pub(super) fn list(context: &Context<'_>, folder: Number) -> Result<Reply, Refus
         rows.push(Value::Object(view.contact(contact)));
     }
     let more = matching.next().is_some();
-    let mut body = json!({
-        "@odata.context": format!("{}/$metadata#users('{}')/contacts", context.base, context.owner),
-        "value": rows,
-    });
-    if let Some(members) = body.as_object_mut() {
-        if options.count {
-            // Counts include what is never shown (graph-facts 1.7).
-            members.insert(
-                "@odata.count".into(),
-                json!(counted(context.mailbox, folder, &options)),
-            );
-        }
-        if more {
-            members.insert(
-                "@odata.nextLink".into(),
-                json!(next_link(context, options.skip + options.page())),
-            );
-        }
+    let kind = format!(
+        "{}/$metadata#users('{}')/contacts",
+        context.base, context.owner
+    );
+    let mut body = Map::from_iter([
+        ("@odata.context".to_owned(), Value::String(kind)),
+        // Not `json!`, which would copy the rows.
+        ("value".to_owned(), Value::Array(rows)),
+    ]);
+    if options.count {
+        // Counts include what is never shown (graph-facts 1.7).
+        let count = counted(context.mailbox, folder, &options);
+        body.insert("@odata.count".to_owned(), json!(count));
     }
-    Ok(Reply::json(200, body))
+    if more {
+        let next = next_link(context, options.skip + options.page());
+        body.insert("@odata.nextLink".to_owned(), Value::String(next));
+    }
+    Ok(Reply::json(200, Value::Object(body)))
 }
 
 /// `GET .../contacts/$count`: hidden contact lists included.

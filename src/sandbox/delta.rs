@@ -7,7 +7,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::contacts::{Context, versioned};
 use super::folders::{folder_query, narrow};
@@ -296,14 +296,16 @@ fn linked(context: &Context<'_>, token: &Token, kind: &str, rows: Vec<Value>) ->
         context.request.origin,
         encode(context.mailbox.seed, token)
     );
-    Reply::json(
-        200,
-        json!({
-            "@odata.context": format!("{}/$metadata#{kind}", context.base),
-            member: link,
-            "value": rows,
-        }),
-    )
+    // Not `json!`, which would copy the rows.
+    let body = Map::from_iter([
+        (
+            "@odata.context".to_owned(),
+            json!(format!("{}/$metadata#{kind}", context.base)),
+        ),
+        (member.to_owned(), Value::String(link)),
+        ("value".to_owned(), Value::Array(rows)),
+    ]);
+    Reply::json(200, Value::Object(body))
 }
 
 fn removed(kind: &str, id: String) -> Value {
