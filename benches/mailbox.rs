@@ -3,6 +3,12 @@
 //! Prints tables and asserts nothing; the goals stand beside the figures. Sections can be chosen, `cargo bench -- files load`;
 //! see [`HELP`]. Needs /dev/fuse, and root for the cold figures. The service is the built-in one, in this process.
 
+#![allow(
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a program run by hand: a missing key ends it"
+)]
+
 #[path = "mailbox/counters.rs"]
 mod counters;
 #[path = "mailbox/files.rs"]

@@ -185,9 +185,8 @@ impl Kind {
 
 fn drop_caches() -> bool {
     let synced = Command::new("sync").status();
-    let mut control = match File::options().write(true).open("/proc/sys/vm/drop_caches") {
-        Ok(control) => control,
-        Err(_) => return false,
+    let Ok(mut control) = File::options().write(true).open("/proc/sys/vm/drop_caches") else {
+        return false;
     };
     synced.is_ok() && control.write_all(b"3\n").is_ok()
 }
