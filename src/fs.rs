@@ -15,4 +15,4 @@ mod ops;
 mod wait;
 mod worker;
 
-pub use mount::{Mounted, OnEnd, Options, clear_dead_mount, detach};
+pub use mount::{Mounted, OnEnd, Options};

@@ -72,6 +72,8 @@ pub struct Engine {
     outbox: Arc<Notify>,
     /// The connection is back: do not wait out the pause.
     resumed: Notify,
+    /// Do not wait for the next poll.
+    pull_now: Notify,
     /// The folder tree was read just before the loops began.
     tree_is_fresh: AtomicBool,
     /// One pull at a time.
@@ -108,6 +110,7 @@ impl Engine {
             health: Mutex::default(),
             outbox,
             resumed: Notify::new(),
+            pull_now: Notify::new(),
             tree_is_fresh: AtomicBool::new(false),
             pulling: tokio::sync::Mutex::default(),
         })
@@ -122,6 +125,7 @@ impl Engine {
     /// Pulls and pushes now instead of at the next turn.
     pub fn nudge(&self) {
         self.resume();
+        self.pull_now.notify_waiters();
         self.outbox.notify_one();
     }
 
@@ -228,6 +232,7 @@ impl Engine {
         if recovered {
             tracing::info!("online");
             self.resumed.notify_waiters();
+            self.pull_now.notify_waiters();
             self.outbox.notify_one();
         }
     }

@@ -9,8 +9,6 @@
     reason = "helpers of tests fail and skip them so"
 )]
 
-#[path = "graph_wire/description.rs"]
-mod description;
 #[path = "graph_wire/retry.rs"]
 mod retry;
 #[path = "graph_wire/server.rs"]

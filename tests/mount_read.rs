@@ -1,6 +1,6 @@
 //! A mailbox read through a real mount: what programs see, when they see it, and what must never happen.
 //!
-//! Each test quotes the promise it shows. Saving is shown elsewhere.
+//! What stands in quotation marks is what contactfs(7) promises. Saving is shown elsewhere.
 
 #![allow(
     clippy::unwrap_used,

@@ -149,7 +149,7 @@ fn explain(error: &io::Error) -> io::Error {
 ///
 /// # Errors
 /// When neither the system call nor `fusermount3` succeeds.
-pub fn detach(dir: &Path) -> io::Result<()> {
+fn detach(dir: &Path) -> io::Result<()> {
     if rustix::mount::unmount(dir, UnmountFlags::DETACH).is_ok() {
         return Ok(());
     }
@@ -164,16 +164,5 @@ pub fn detach(dir: &Path) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other("fusermount3 failed"))
-    }
-}
-
-/// Clears a mount whose process has died, so that the directory can be used again (behaviour 7.3); whether there was one.
-///
-/// # Errors
-/// When it cannot be taken down.
-pub fn clear_dead_mount(dir: &Path) -> io::Result<bool> {
-    match std::fs::metadata(dir) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => detach(dir).map(|()| true),
-        _ => Ok(false),
     }
 }

@@ -1,7 +1,7 @@
 //! Full loads: a folder's first, and the one after its sync state was lost.
 //!
 //! The delta query's pages must be asked for one after the other and show no residue; lists with `$expand` can be read
-//! beside them (graph-facts 3.1, 3.2). A list may cut a residue, so what does not check out is read singly, beside them too. Names are given
+//! beside them (graph-facts 3.1, 3.2). A list may cut a residue, so what does not check out is read singly. Names are given
 //! when all contacts are there, the oldest first, so that every machine gives the same (behaviour 1.4).
 
 use std::collections::HashMap;
@@ -162,9 +162,9 @@ impl Engine {
     /// Takes the residues of contacts that a list showed after the delta query did.
     fn take_residues(&self, folder: FolderRowId, found: &Found) -> Result<(), Failure> {
         self.store.write::<_, store::Error>(|tx| {
-            let whole = lock(&found.whole);
+            let found = found.lock();
             for id in tx.without_residue(folder)? {
-                if let Some((key, residue)) = whole.get(&id) {
+                if let Some((key, residue)) = found.get(&id) {
                     tx.set_residue(&id, key, residue)?;
                 }
             }
@@ -213,46 +213,42 @@ impl Engine {
     }
 }
 
-/// What was read of residues beside the delta query.
+/// The residues that were read beside the delta query, each with the version it belongs to.
 #[derive(Default)]
 struct Found {
-    /// Those that are whole, each with the version it belongs to.
     whole: Mutex<HashMap<ContactId, (ChangeKey, ResidueText)>>,
-    /// Contacts whose residue a list did not show whole.
+    /// Contacts whose residue a list has cut.
     cut: Mutex<Vec<ContactId>>,
 }
 
 impl Found {
-    /// The residue of this version, if it has been read already.
-    fn residue(&self, id: &ContactId, key: &ChangeKey) -> Option<ResidueText> {
-        let whole = lock(&self.whole);
-        let (of, residue) = whole.get(id)?;
-        (of == key).then(|| residue.clone())
+    fn lock(&self) -> MutexGuard<'_, HashMap<ContactId, (ChangeKey, ResidueText)>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a residue as a list showed it; one that is cut does not check out.
+    fn cut(&self) -> MutexGuard<'_, Vec<ContactId>> {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what a list shows of a residue, if it checks out.
     fn take(&self, version: Version) {
-        let residue = ResidueText::new(version.residue.0.unwrap_or_default());
-        match Residue::decode(&residue) {
-            Ok(_) => self.put(version.id, version.change_key, residue),
-            Err(_) => lock(&self.cut).push(version.id),
+        let text = ResidueText::new(version.residue.0.unwrap_or_default());
+        if Residue::decode(&text).is_ok() {
+            self.lock().insert(version.id, (version.change_key, text));
+        } else {
+            self.cut().push(version.id);
         }
     }
 
-    fn put(&self, id: ContactId, key: ChangeKey, residue: ResidueText) {
-        lock(&self.whole).insert(id, (key, residue));
-    }
-
-    fn next_cut(&self) -> Option<ContactId> {
-        lock(&self.cut).pop()
+    /// The residue of this version, if a list has shown it already.
+    fn residue(&self, id: &ContactId, key: &ChangeKey) -> Option<ResidueText> {
+        let found = self.lock();
+        let (of, residue) = found.get(id)?;
+        (of == key).then(|| residue.clone())
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Residues being read beside the delta query.
+/// List pages being read beside the delta query.
 struct Lists {
     readers: JoinSet<()>,
     found: Arc<Found>,
@@ -281,8 +277,7 @@ impl Lists {
     }
 }
 
-/// Reads one page after the other until the list ends, then what they cut. A failure ends it too: what is missing is read
-/// when the delta query is through.
+/// Reads one page after the other until the list ends. A failure ends it too: what is missing is read singly.
 async fn read_lists(
     client: Client,
     folder: FolderId,
@@ -306,15 +301,16 @@ async fn read_lists(
     read_cut(&client, &found).await;
 }
 
-/// Reads contacts one at a time: beside the delta query there is no room for a batch (graph-facts 9.2).
+/// Reads what lists have cut, one by one: a `$batch` would hold up the delta query and save nothing, as its members
+/// count like requests of their own (graph-facts 9.1).
 async fn read_cut(client: &Client, found: &Found) {
-    while let Some(id) = found.next_cut() {
-        let Ok(read) = client.contacts(&[id]).await else {
-            return;
-        };
-        for contact in read.iter().flatten().map(server_contact) {
-            let residue = contact.residue.unwrap_or_else(|| ResidueText::new(""));
-            found.put(contact.id, contact.change_key, residue);
+    loop {
+        let Some(id) = found.cut().pop() else { return };
+        if let Ok(mut read) = client.contacts(std::slice::from_ref(&id)).await
+            && let Some(Ok(contact)) = read.pop()
+            && let Some(residue) = contact.residue
+        {
+            found.lock().insert(id, (contact.change_key, residue));
         }
     }
 }

@@ -30,7 +30,7 @@ impl Engine {
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.resumed.notified() => {}
+                () = self.pull_now.notified() => {}
             }
         }
     }

@@ -138,7 +138,9 @@ impl Engine {
         let written = match self.client.write(&writes).await {
             Ok(written) => written,
             Err(error) => {
-                return batch.iter().try_for_each(|work| self.lost(work, &error));
+                let unsure = |work: &Work| may_have_arrived(work, &error);
+                let jobs: Vec<_> = batch.iter().map(|work| (&work.job, unsure(work))).collect();
+                return self.give_all_back(&jobs, &error);
             }
         };
         self.note_success();
@@ -177,9 +179,9 @@ impl Engine {
                 Ok(Some(done))
             }
             Err(error) => {
-                for work in batch {
-                    self.fail(work, &error)?;
-                }
+                let unsure = error.may_have_happened();
+                let jobs: Vec<_> = batch.iter().map(|work| (&work.job, unsure)).collect();
+                self.give_all_back(&jobs, &error)?;
                 Ok(None)
             }
         }
@@ -279,7 +281,9 @@ impl Engine {
         done: Result<Option<Snapshot>, Error>,
     ) -> Result<(), Failure> {
         match done {
-            Err(error @ Error::Offline { .. }) => self.lost(work, &error),
+            Err(error @ Error::Offline { .. }) => {
+                self.give_back_as(&work.job, &error, may_have_arrived(work, &error))
+            }
             Err(error) => self.conclude(work, &error).await,
             Ok(_) if work.job.op == Op::Delete => {
                 self.settle(work, |tx| tx.buried(work.contact.id))
@@ -411,19 +415,16 @@ impl Engine {
         self.give_back(&work.job, error)
     }
 
-    /// As [`fail`](Self::fail), of the change itself. An update or a deletion is repeated by the client, so an attempt
-    /// before the last one may have arrived.
-    fn lost(&self, work: &Work, error: &Error) -> Result<(), Failure> {
-        let unsure = error.may_have_happened()
-            || (work.job.op != Op::Create && matches!(error, Error::Offline { .. }));
-        self.give_back_as(&work.job, error, unsure)
-    }
-
     pub(super) fn give_back(&self, job: &Job, error: &Error) -> Result<(), Failure> {
         self.give_back_as(job, error, error.may_have_happened())
     }
 
     fn give_back_as(&self, job: &Job, error: &Error, unsure: bool) -> Result<(), Failure> {
+        self.give_all_back(&[(job, unsure)], error)
+    }
+
+    /// Gives back the rows that one error concerns: it is one failure of the connection, and they stay together.
+    fn give_all_back(&self, jobs: &[(&Job, bool)], error: &Error) -> Result<(), Failure> {
         // Wrong data makes the service fail as well (graph-facts 9.4): that is this row's trouble, not the connection's.
         if !matches!(error, Error::Service { status: 500, .. }) {
             self.note_failure(error);
@@ -432,18 +433,37 @@ impl Engine {
             error,
             Error::Offline { .. } | Error::Throttled { .. } | Error::SignInNeeded { .. }
         );
-        let own = FIRST_PAUSE.saturating_mul(1 << job.attempts.min(8));
-        let mut pause = self.health().pause().max(own.min(LONGEST_PAUSE));
-        if matches!(job.op, Op::Create | Op::Move) && error.may_have_happened() {
-            pause = pause.max(LOST_PAUSE);
-        }
+        let health = self.health().pause();
         let text = super::chain(error);
         Ok(self.store.write::<_, store::Error>(|tx| {
-            if !is_counted {
-                tx.uncount(job.seq)?;
+            for (job, unsure) in jobs {
+                if !is_counted {
+                    tx.uncount(job.seq)?;
+                }
+                let pause = health.max(own_pause(job, error));
+                tx.retry(job.seq, pause, &text, *unsure)?;
             }
-            tx.retry(job.seq, pause, &text, unsure)
+            Ok(())
         })?)
+    }
+}
+
+/// Whether a change may have been carried out although it failed. An update or a deletion is repeated by the client, so
+/// an attempt before the last one may have arrived.
+fn may_have_arrived(work: &Work, error: &Error) -> bool {
+    error.may_have_happened()
+        || (work.job.op != Op::Create && matches!(error, Error::Offline { .. }))
+}
+
+/// How long a row waits after an error, whatever the connection does.
+fn own_pause(job: &Job, error: &Error) -> Duration {
+    let own = FIRST_PAUSE
+        .saturating_mul(1 << job.attempts.min(8))
+        .min(LONGEST_PAUSE);
+    if matches!(job.op, Op::Create | Op::Move) && error.may_have_happened() {
+        own.max(LOST_PAUSE)
+    } else {
+        own
     }
 }
 

@@ -1,5 +1,4 @@
-//! Changes made elsewhere: "a change seen by delta is visible to the next `stat`/`open`/`read` on this mount, also if the
-//! kernel had cached the old state" (2.2).
+//! "A change that was fetched is what the next stat(2), open(2) or read(2) sees, whatever the kernel had cached."
 //!
 //! Each wait looks in one way only, again and again, so that what the kernel cached of that way must have been dropped.
 
@@ -192,7 +191,7 @@ fn a_folder_added_renamed_and_deleted_follows() {
     assert_eq!(mount.list(""), ["Contacts"]);
 }
 
-/// "Nested folders are directories inside their parent" (1.1), also those made while mounted.
+/// "Nested folders are directories in their parent", also those made while mounted.
 #[test]
 fn folders_nest() {
     if !fuse_or_skip() {
@@ -219,8 +218,8 @@ fn folders_nest() {
     eventually(SOON, "all are gone", || mount.list("") == ["Contacts"]);
 }
 
-/// "A reader that opened a file before a change made elsewhere never sees a mixture" (2.3): an open old descriptor goes
-/// on reading the old version, a new one reads the new version.
+/// "Old bytes with the old size or new bytes with the new size, never a mixture": an open old descriptor goes on reading
+/// the old version, a new one reads the new version.
 #[test]
 fn an_open_file_stays_the_version_it_was() {
     if !fuse_or_skip() {

@@ -1,4 +1,4 @@
-//! "Names from the server are hostile input" (1.3): safe, distinct, stable files, the same on every machine (1.4).
+//! Whatever the service calls contacts and folders: safe, distinct and stable files, the same on every machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -87,7 +87,8 @@ fn notes(mount: &Mount) -> BTreeMap<String, String> {
     notes
 }
 
-/// Hostile names "give safe, distinct, stable files".
+/// "A slash in a name appears as U+2215, a leading dot as U+2024, and control characters are dropped. Names are cut
+/// between characters to fit 255 bytes."
 #[test]
 fn hostile_contacts_become_safe_distinct_and_stable_files() {
     if !fuse_or_skip() {
@@ -133,7 +134,8 @@ fn hostile_names_arrive_while_mounted() {
     assert_eq!(followed, notes(&fresh), "another machine gives other names");
 }
 
-/// "The oldest keeps the plain name, each other one gets ` (xxxxxx)`" (1.4); also when a third is called just that.
+/// "The oldest has the plain name. Each other one has six hexadecimal digits in parentheses before .vcf"; also when a
+/// third is called just that.
 #[test]
 fn names_made_up_for_a_double_are_not_taken_away() {
     if !fuse_or_skip() {
@@ -174,7 +176,8 @@ fn names_made_up_for_a_double_are_not_taken_away() {
     assert_eq!(notes(&fresh), notes(&mount));
 }
 
-/// "if empty: given+surname, companyName, first e-mail, first phone, `Unnamed`" (1.3).
+/// "If it has none, the given name and surname, the company, the first e-mail address or the first telephone number, or
+/// “Unnamed”."
 #[test]
 fn contacts_without_a_name_have_files_with_one() {
     if !fuse_or_skip() {
@@ -214,7 +217,7 @@ fn contacts_without_a_name_have_files_with_one() {
     );
 }
 
-/// "Folder names follow the same rules" (1.3).
+/// "The names of folders follow the same rules."
 #[test]
 fn hostile_folders_become_safe_and_distinct_directories() {
     if !fuse_or_skip() {
@@ -289,7 +292,7 @@ fn hostile_folders_become_safe_and_distinct_directories() {
     );
 }
 
-/// "the default folder [...]; its directory carries the mailbox's own, possibly localised, display name" (1.1).
+/// "The mailbox's own folder has the name that the mailbox gives it, in the mailbox's language."
 #[test]
 fn the_default_folder_is_called_as_the_mailbox_calls_it() {
     if !fuse_or_skip() {
@@ -322,7 +325,7 @@ fn the_default_folder_is_called_as_the_mailbox_calls_it() {
     assert!(there.iter().any(|contact| contact["displayName"] == "Ada"));
 }
 
-/// "Input from the server [...] may contain anything" (8.4): whatever a field holds, a file is one card of one contact.
+/// Whatever a field holds, a file is one card of one contact.
 #[test]
 fn hostile_values_stay_inside_their_card() {
     if !fuse_or_skip() {

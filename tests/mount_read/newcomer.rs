@@ -1,4 +1,4 @@
-//! "`mount --sandbox DIR`: the newcomer's first command": the built-in service through the real program.
+//! The first command of a newcomer, `mount --sandbox DIR`: the built-in service through the real program.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ fn sandbox(world: &World) -> Mount {
     world.mount(&["--sandbox"])
 }
 
-/// "unmounts cleanly on Ctrl-C. The sample mailbox and all edits are there again at the next start."
+/// SIGINT unmounts, and what was changed in the sample mailbox is still so at the next start.
 #[test]
 fn edits_of_the_sample_mailbox_are_there_again() {
     if !fuse_or_skip() {
@@ -112,7 +112,7 @@ fn quoted(words: &[String]) -> String {
         .join(" ")
 }
 
-/// "A second mount of the same one is refused with a clear sentence".
+/// A second mount of the same store is refused, with a way to find the first.
 #[test]
 fn one_store_is_mounted_once() {
     if !fuse_or_skip() {
@@ -130,7 +130,7 @@ fn one_store_is_mounted_once() {
     }
 }
 
-/// "After a crash the dead mount is recognised and cleared at the next start" (7.3).
+/// "A dead mount is cleared by the next contactfs mount."
 #[test]
 fn a_killed_sandbox_mount_is_cleared_by_the_next() {
     if !fuse_or_skip() {

@@ -1,4 +1,4 @@
-//! "The network is never under a read" (P3) and "a folder is never shown half" (P4).
+//! "Reading never waits for the network, once a folder was loaded for the first time. A folder is never shown half."
 
 use std::fs;
 use std::io;
@@ -24,7 +24,7 @@ fn state(mount: &Mount) -> String {
         .to_owned()
 }
 
-/// "Server unreachable at mount with a warm store: everything reads".
+/// A mailbox mounted before is mounted and read while the service is gone.
 #[test]
 fn with_a_warm_store_everything_reads_without_the_service() {
     if !fuse_or_skip() {
@@ -46,7 +46,7 @@ fn with_a_warm_store_everything_reads_without_the_service() {
     world
         .api()
         .create(json!({"givenName": "Ada", "displayName": "Ada"}));
-    // "and is sent in order when the network is back, without a remount" (7.1)
+    // Without a new mount.
     let back = Duration::from_secs(40);
     eventually(back, "news arrive again", || {
         mount.list("Contacts").contains(&"Ada.vcf".to_owned())
@@ -81,7 +81,7 @@ fn with_a_warm_store_everything_reads_over_a_broken_connection() {
     }
 }
 
-/// "with no store: `mount` says what is wrong and exits 69/75".
+/// A mailbox never seen before cannot be mounted without the service; `mount` says why.
 #[test]
 fn without_a_store_mount_says_what_is_wrong() {
     let (_data, world) = kept_world(true);
@@ -109,7 +109,7 @@ fn without_a_store_mount_says_what_is_wrong() {
     assert!(!run.err.contains("mounted "), "{run:?}");
 }
 
-/// "Until its first full load is complete, listing it waits".
+/// "Listing it waits for its first complete load."
 #[test]
 fn a_folder_that_loads_slowly_is_listed_whole() {
     if !fuse_or_skip() {
@@ -143,8 +143,7 @@ fn a_folder_that_loads_slowly_is_listed_whole() {
     );
 }
 
-/// "if it cannot be loaded, listing fails (EIO) instead of looking empty", whatever the failure; and it is whole as soon
-/// as the service is well.
+/// "Or fails with EIO", whatever the failure; and it is whole as soon as the service is well.
 #[test]
 fn a_folder_that_cannot_be_loaded_is_never_listed_empty() {
     if !fuse_or_skip() {
@@ -209,7 +208,7 @@ fn unloadable(number: usize, failure: FaultAction) {
     );
 }
 
-/// "so `rsync --delete` and `git add -A` can never record a mass deletion that did not happen" (P4).
+/// Nobody takes a folder that cannot be loaded for one whose contacts were deleted.
 #[test]
 fn rsync_deletes_nothing_when_a_folder_cannot_be_loaded() {
     if !fuse_or_skip() || !crate::support::need("rsync") {
@@ -231,8 +230,8 @@ fn rsync_deletes_nothing_when_a_folder_cannot_be_loaded() {
     assert_eq!(photograph(&copy), before);
 }
 
-/// "Until its first full load is complete": also when the process was killed in the middle of it, and whether or not the
-/// service still knows how far it was.
+/// A folder whose first load was cut short by a kill is whole after the next mount, whether or not the service still knows
+/// how far it was.
 #[test]
 fn a_load_cut_short_by_a_crash_is_finished() {
     if !fuse_or_skip() {
@@ -259,7 +258,7 @@ fn a_load_cut_short_by_a_crash_is_finished() {
     }
 }
 
-/// "Each folder is kept fresh by its own delta query" (2.1): a folder that cannot be loaded keeps no other from it.
+/// A folder that cannot be loaded keeps no other from being fresh.
 #[test]
 fn a_folder_that_cannot_be_loaded_leaves_the_others_fresh() {
     if !fuse_or_skip() {

@@ -1,5 +1,5 @@
-//! "The bearer token goes to the configured Graph origin only, never along a redirect or a link to another host" (8.1);
-//! tokens are "never in logs" (8.2).
+//! "The token goes to the configured service only, and never along a redirection to another host", nor along a link; and
+//! it is written nowhere.
 
 use std::fs;
 use std::path::Path;
@@ -126,7 +126,7 @@ fn a_proxy_that_changes_nothing_is_no_trouble() {
     assert!(mount.list("Contacts").len() > 400);
 }
 
-/// "Tokens: [...] never in logs": at the highest verbosity, through a save, a lost connection and a refusal.
+/// At the highest verbosity, through a save, a lost connection and a refusal.
 #[test]
 fn the_token_is_in_no_log_and_no_file() {
     if !fuse_or_skip() {

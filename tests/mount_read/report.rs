@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::{OFTEN, SOON, kept_world};
 use crate::support::{Mount, World, eventually, fuse_or_skip, run};
 
-/// "status: per mount [...] online/offline, last pull per folder, pending [...]; 0 healthy, 1 degraded".
+/// `status` exits with 0 when all is well, with 1 without the service, and tells of every folder.
 #[test]
 fn status_tells_the_state_of_a_live_mount() {
     if !fuse_or_skip() {
@@ -69,7 +69,7 @@ fn status_tells_about_one_file() {
     assert_eq!(there["displayName"], "Ines Okafor");
 }
 
-/// "doctor: [...] mount point [...]; each line says what to do".
+/// `doctor` tells a live mount from a dead one, and says how to get rid of that.
 #[test]
 fn doctor_looks_at_a_live_and_at_a_dead_mount() {
     if !fuse_or_skip() {
@@ -99,7 +99,7 @@ fn doctor_looks_at_a_live_and_at_a_dead_mount() {
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
 }
 
-/// "`--read-only`" gives EROFS to everything that would change something, and reads as ever.
+/// `--read-only` gives EROFS to everything that would change something, and reads as ever.
 #[test]
 fn a_read_only_mount_takes_no_changes() {
     if !fuse_or_skip() {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Seen, photograph};
 use crate::support::{Mount, World, fuse_or_skip, id};
 
-/// "Inode numbers come from a persistent counter, survive remounts"; mtimes "survive remounts" (1.7).
+/// "Inode numbers survive a new mount", and so do names, sizes, times and bytes.
 #[test]
 fn a_remount_changes_nothing() {
     if !fuse_or_skip() {
@@ -34,8 +34,8 @@ fn a_remount_changes_nothing() {
     assert_eq!(photograph(mount.dir()), before);
 }
 
-/// "A delta token that is refused in any of the ways [...] leads to a full read of that folder and a diff by id and
-/// changeKey: unchanged contacts keep inode, name, mtime and bytes" (2.5): refused with 410.
+/// "If the service cannot continue where it left off, a folder is read in full again. Contacts that did not change keep
+/// their inode, name, time and bytes": refused with 410.
 #[test]
 fn a_token_lost_with_410_changes_nothing() {
     token_lost(410, |world, _| {
@@ -93,7 +93,7 @@ fn assert_read_anew(world: &World) {
     );
 }
 
-/// "and nothing disappears before the last page" (2.5).
+/// "And nothing disappears before the last page."
 #[test]
 fn nothing_disappears_while_a_folder_is_read_again() {
     if !fuse_or_skip() {
@@ -124,8 +124,8 @@ fn nothing_disappears_while_a_folder_is_read_again() {
     assert_eq!(mount.list("Contacts"), before);
 }
 
-/// "Delta pages may be empty, repeated, reordered, replayed; the result is the same" (2.6): after many rounds with many
-/// changes, this mount shows what a fresh one shows.
+/// The service leaves pages empty, repeats rows and changes their order: after many rounds with many changes, this mount
+/// shows what a fresh one shows.
 #[test]
 fn a_mount_that_followed_shows_what_a_fresh_one_shows() {
     if !fuse_or_skip() {
@@ -156,8 +156,8 @@ fn cards(mount: &Mount) -> BTreeMap<String, String> {
     photograph(mount.dir()).into_iter().map(text).collect()
 }
 
-/// "A file shows exactly the saved bytes until the contact's meaning changes" (P2): a photo put elsewhere is another
-/// version that says the same.
+/// "A file shows the very bytes you saved until the contact's meaning changes at the service": a photo put elsewhere is
+/// another version that says the same.
 #[test]
 fn a_new_version_that_says_the_same_changes_nothing() {
     if !fuse_or_skip() {

@@ -26,7 +26,7 @@ fn rsync(mount: &Mount, to: &str) -> String {
     run("rsync", &["-a", "--itemize-changes", &from, to]).ok()
 }
 
-/// "`ls -lR`" shows every folder and every contact, each with its size.
+/// `ls -lR` shows every folder and every contact, each with its size.
 #[test]
 fn ls_shows_everything() {
     if !fuse_or_skip() {
@@ -52,7 +52,7 @@ fn ls_shows_everything() {
     assert_eq!(world.writes(), []);
 }
 
-/// "`cat`", "`grep -r`": a whole card from the first open, and found by what it says, without a request.
+/// `cat` and `grep -r`: a whole card from the first open, and found by what it says, without a request.
 #[test]
 fn cat_and_grep_read_cards_without_the_network() {
     if !fuse_or_skip() {
@@ -79,7 +79,7 @@ fn cat_and_grep_read_cards_without_the_network() {
     assert_eq!(world.log(), [], "reading asks the service");
 }
 
-/// "`find -newer`" finds what was changed elsewhere since a backup, and nothing else.
+/// `find -newer` finds what was changed elsewhere since a backup, and nothing else.
 #[test]
 fn find_newer_finds_what_changed() {
     if !fuse_or_skip() {
@@ -117,7 +117,7 @@ fn find_newer_finds_what_changed() {
     });
 }
 
-/// "`rsync -a` out twice (second run transfers nothing)", also after a remount; then only what changed elsewhere.
+/// `rsync -a` out a second time has nothing to do, also after a remount; then only what changed elsewhere.
 #[test]
 fn rsync_copies_once() {
     if !fuse_or_skip() || !need("rsync") {
@@ -149,7 +149,7 @@ fn rsync_copies_once() {
     assert!(files[0].ends_with(" Contacts/Ada.vcf"), "{third}");
 }
 
-/// "`git` with GIT_DIR outside (two commits, second one shows exactly the one changed line)".
+/// With a repository elsewhere: the second commit is the one line that changed.
 #[test]
 fn git_outside_shows_the_one_changed_line() {
     if !fuse_or_skip() || !need("git") {
@@ -187,8 +187,7 @@ fn git_outside_shows_the_one_changed_line() {
     );
 }
 
-/// "So `git init && git add -A && git commit` works inside the mount" (5.4); the repository survives a remount (5.3)
-/// and nothing of it reaches the service.
+/// A repository inside the mount works, survives a remount, and nothing of it reaches the service.
 #[test]
 fn git_works_inside() {
     if !fuse_or_skip() || !need("git") {
@@ -216,7 +215,7 @@ fn git_works_inside() {
     assert_eq!(world.writes(), []);
 }
 
-/// "`statfs` reports a plausible, non-zero size so that tools which check free space go on" (1.9).
+/// Tools that check for free space find some.
 #[test]
 fn there_is_free_space() {
     if !fuse_or_skip() {
@@ -232,7 +231,7 @@ fn there_is_free_space() {
     sh(mount.dir(), "df -P . | tail -n 1 | grep -q contactfs").ok();
 }
 
-/// "A contact is one regular file. Directories are 0700 and files 0600, owned by the mounting user" (1.2).
+/// "Directories have mode 0700 and files 0600, and belong to the user who mounted."
 #[test]
 fn files_belong_to_whoever_mounted() {
     if !fuse_or_skip() {

@@ -268,6 +268,7 @@ fn eventually_ended(child: &mut Child) -> Option<ExitStatus> {
 pub(super) fn mounts_below(dir: &Path) -> Vec<PathBuf> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let places = table.lines().filter_map(|line| line.split(' ').nth(4));
-    let places = places.map(PathBuf::from);
+    // A blank is written as octal digits there.
+    let places = places.map(|place| PathBuf::from(place.replace("\\040", " ")));
     places.filter(|place| place.starts_with(dir)).collect()
 }

@@ -1,0 +1,172 @@
+//! What the service answered to our own requests.
+
+use super::super::{ContactRow, Job, Op, Problem, Result, RowId, Seq, Tx};
+use super::ServerContact;
+use crate::model::{ChangeKey, ContactId, ResidueText};
+
+/// How many superseded versions of ours are remembered per contact.
+const OLD_KEYS: usize = 4;
+
+const EDITED: &str = "changed elsewhere since you deleted it: it is back as it is there; delete it again if you still want to";
+
+impl Tx<'_> {
+    /// A listing that shows no private id may have told of our own contact as of a stranger.
+    fn claim_id(&mut self, contact: RowId, id: &ContactId) -> Result<()> {
+        match self.contact_by_graph(id)? {
+            Some(stranger) if stranger.id != contact => {
+                self.drop_jobs(stranger.id)?;
+                self.remove_file(&stranger)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A create has succeeded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn born(&mut self, seq: Seq, theirs: &ServerContact) -> Result<()> {
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
+            return Ok(());
+        };
+        self.claim_id(contact, &theirs.id)?;
+        self.sql
+            .prepare_cached("UPDATE contact SET graph = ?2, created = ?3 WHERE id = ?1")?
+            .execute((
+                contact.0,
+                theirs.id.as_str(),
+                theirs.created.unwrap_or(self.now).0,
+            ))?;
+        self.taken(seq, theirs)
+    }
+
+    /// A create or update has succeeded and this is the reply: the new base (behaviour 3.8).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn taken(&mut self, seq: Seq, theirs: &ServerContact) -> Result<()> {
+        let Some(job) = self.job(seq)? else {
+            return Ok(());
+        };
+        let Some(row) = job
+            .contact
+            .map(|id| self.contact(id))
+            .transpose()?
+            .flatten()
+        else {
+            return Ok(());
+        };
+        let residue = theirs.residue.clone().or_else(|| sent_residue(&job));
+        self.set_wire(
+            row.id,
+            &ServerContact {
+                residue,
+                ..theirs.clone()
+            },
+        )?;
+        self.remember_key(&row, &job, &theirs.change_key)?;
+        self.rebase_edit(&row, job.base_key.as_ref(), &theirs.change_key)?;
+        self.mark_seen(row.id)?;
+        self.finish(seq)?;
+        self.clear_problem(row.id)?;
+        let Some(new) = self.contact(row.id)? else {
+            return Ok(());
+        };
+        if self.last_job(row.id)?.is_none() {
+            self.follow_reply(&new, theirs.modified)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A version that our own write replaced may still be shown by a lagging delta: it must not count as news.
+    fn remember_key(&self, row: &ContactRow, job: &Job, new: &ChangeKey) -> Result<()> {
+        let mut old: Vec<&str> = row
+            .old_keys
+            .split(' ')
+            .filter(|key| !key.is_empty())
+            .collect();
+        // Only what the write was made from: a version heard of meanwhile may be newer than the reply.
+        if let Some(key) = job.base_key.as_ref()
+            && key != new
+            && !old.contains(&key.as_str())
+        {
+            old.push(key.as_str());
+        }
+        let keep = old.len().saturating_sub(OLD_KEYS);
+        let old = old.split_off(keep).join(" ");
+        self.sql
+            .prepare_cached("UPDATE contact SET old_keys = ?2 WHERE id = ?1")?
+            .execute((row.id.0, old))?;
+        Ok(())
+    }
+
+    /// A deletion has succeeded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn buried(&mut self, contact: RowId) -> Result<()> {
+        self.drop_jobs(contact)?;
+        self.remove_contact(contact)
+    }
+
+    /// A contact whose deletion was refused, by a change made elsewhere or by the service, comes back with the reason
+    /// beside it (behaviour 6.4).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn revive(&mut self, contact: RowId, refused: Option<Problem>) -> Result<()> {
+        self.drop_jobs(contact)?;
+        self.foreign(|tx| tx.show(contact))?;
+        let problem = refused.unwrap_or_else(|| Problem::Conflict(EDITED.to_owned()));
+        self.set_problem(contact, None, &problem)?;
+        let ino = self.contact(contact)?.and_then(|row| row.ino);
+        let place = ino.map(|ino| self.card_name(ino)).transpose()?.flatten();
+        place.map_or(Ok(()), |(dir, name)| self.keep_error(dir, &name, &problem))
+    }
+
+    /// A queued change goes on from a newer version that means the same.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn rebase(&mut self, seq: Seq, theirs: &ServerContact) -> Result<()> {
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
+            return Ok(());
+        };
+        self.refresh(contact, theirs)?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET base_key = ?2, sending = 0 WHERE seq = ?1")?
+            .execute((seq.0, theirs.change_key.as_str()))?;
+        self.wakes = true;
+        Ok(())
+    }
+
+    /// A move has succeeded: the contact's row now stands for the new one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn moved(&mut self, seq: Seq, theirs: &ServerContact) -> Result<()> {
+        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
+            return Ok(());
+        };
+        self.claim_id(contact, &theirs.id)?;
+        self.sql
+            .prepare_cached("UPDATE contact SET graph = ?2 WHERE id = ?1")?
+            .execute((contact.0, theirs.id.as_str()))?;
+        self.set_wire(contact, theirs)?;
+        self.mark_seen(contact)?;
+        self.finish(seq)
+    }
+}
+
+/// The residue that a save sent.
+fn sent_residue(job: &Job) -> Option<ResidueText> {
+    let mut ours = job.ours.clone()?;
+    if job.op == Op::Create {
+        return Some(ours.for_create().1);
+    }
+    if let Some(base) = &job.base {
+        ours.inherit_invented(base);
+    }
+    Some(ours.residue.encode())
+}

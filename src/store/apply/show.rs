@@ -1,0 +1,215 @@
+//! Files follow their contacts: bytes, names and directories.
+
+use super::super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Result, RowId, Tx};
+use crate::model::{ContactId, Ino, Stamp};
+use crate::names;
+use crate::vcard::{self, Card};
+
+impl Tx<'_> {
+    /// Lets the file follow a change made elsewhere: bytes if the meaning changed, name if displayName did,
+    /// directory if the contact was moved. Bytes that still mean the same stay the user's (behaviour P2).
+    pub(in crate::store) fn reshow(
+        &mut self,
+        old: &ContactRow,
+        new: &ContactRow,
+        modified: Option<Stamp>,
+    ) -> Result<()> {
+        let (Some(ino), Some(card)) = (new.ino, &new.card) else {
+            return Ok(());
+        };
+        let dirty = self.inode(ino)?.is_some_and(|row| row.dirty);
+        if old.card.as_ref() != Some(card) && !dirty {
+            let bytes = vcard::render(card, new.graph.as_ref(), self.style);
+            let mtime = self.moved_on(ino, modified)?;
+            self.replace_inode(new, ino, &bytes, mtime)?;
+        }
+        let renamed = old
+            .card
+            .as_ref()
+            .is_some_and(|old| natural_name(old) != natural_name(card));
+        if renamed || old.folder != new.folder {
+            self.rename_file(new, card)?;
+        }
+        Ok(())
+    }
+
+    /// The later of the present mtime and a change made elsewhere (behaviour 1.7).
+    fn moved_on(&self, ino: Ino, modified: Option<Stamp>) -> Result<Stamp> {
+        let before = self
+            .inode(ino)?
+            .map_or(Stamp::default(), |row| row.attr.mtime);
+        let now = modified.unwrap_or(self.now);
+        // The service counts whole seconds: a second change within one must still be seen by make, rsync and vim.
+        Ok(if now > before {
+            now
+        } else {
+            self.now.max(Stamp(before.0 + 1))
+        })
+    }
+
+    pub(in crate::store) fn rename_file(
+        &mut self,
+        contact: &ContactRow,
+        card: &Card,
+    ) -> Result<()> {
+        let (Some(folder), Some(current)) =
+            (self.folder(contact.folder)?, self.contact(contact.id)?)
+        else {
+            return Ok(());
+        };
+        let Some(ino) = current.ino else {
+            return Ok(());
+        };
+        for (dir, name) in self.names(ino)? {
+            if self.is_card_entry(dir, &name)? {
+                self.unlink(dir, &name)?;
+            }
+        }
+        if self.inode(folder.ino)?.is_none() {
+            // A directory about to be removed shows nothing; the contact comes back with it.
+            self.set_contact_ino(contact.id, None)?;
+            return self.orphan(ino, true);
+        }
+        let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
+        self.link(folder.ino, &name, ino)
+    }
+
+    /// Gives a contact its file.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn show(&mut self, id: RowId) -> Result<()> {
+        let Some(contact) = self.contact(id)? else {
+            return Ok(());
+        };
+        let (Some(card), Some(folder)) = (&contact.card, self.folder(contact.folder)?) else {
+            return Ok(());
+        };
+        if self.inode(folder.ino)?.is_none() {
+            return Ok(()); // A directory about to be removed shows nothing.
+        }
+        let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+        let mtime = contact.modified.unwrap_or(contact.created);
+        let attr = Attr {
+            mode: 0o600,
+            size: bytes.len() as u64,
+            mtime,
+            ctime: mtime,
+        };
+        let ino = self.new_inode(InodeKind::Card(Some(id)), attr)?;
+        self.put_text(ino, &bytes)?;
+        if let Some(graph) = &contact.graph {
+            self.note_uid(id, card, graph)?;
+        }
+        let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
+        self.link(folder.ino, &name, ino)?;
+        self.set_contact_ino(id, Some(ino))
+    }
+
+    /// The contact's name, told apart from those already there (behaviour 1.3, 1.4, 1.6).
+    fn free_name(&self, folder: &FolderRow, id: Option<&ContactId>, card: &Card) -> Result<String> {
+        let mut name = natural_name(card);
+        while self.entry(folder.ino, &name)?.is_some() {
+            name = match id {
+                Some(id) => names::disambiguated(&name, id),
+                None => names::disambiguated(&name, &any_id()),
+            };
+        }
+        Ok(name)
+    }
+
+    /// Removes a contact and its file; a half-written text in it stays as a draft.
+    pub(in crate::store) fn remove_file(&mut self, contact: &ContactRow) -> Result<()> {
+        if let Some(ino) = contact.ino
+            && let Some(mut row) = self.inode(ino)?
+        {
+            if row.dirty {
+                row.kind = InodeKind::Card(None);
+                self.put_inode(row)?;
+            } else {
+                for (dir, name) in self.names(ino)? {
+                    if self.is_card_entry(dir, &name)? {
+                        self.unlink(dir, &name)?;
+                    }
+                }
+                self.orphan(ino, true)?;
+            }
+        }
+        self.remove_contact(contact.id)
+    }
+
+    /// Lets the file show the service's card when its text means something else: the service has normalised a value,
+    /// or the text is a copy with another contact's UID.
+    pub(in crate::store) fn follow_reply(
+        &mut self,
+        contact: &ContactRow,
+        modified: Option<Stamp>,
+    ) -> Result<()> {
+        let (Some(ino), Some(card)) = (contact.ino, &contact.card) else {
+            return Ok(());
+        };
+        if self.inode(ino)?.is_none_or(|row| row.dirty) {
+            return Ok(());
+        }
+        let text = self.text(ino)?.unwrap_or_default();
+        let said = vcard::read(&text, Some((card, contact.graph.as_ref())), self.style);
+        if said.is_ok_and(|said| said == *card) {
+            return Ok(());
+        }
+        let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+        let mtime = self.moved_on(ino, modified)?;
+        self.foreign(|tx| tx.replace_inode(contact, ino, &bytes, mtime))?;
+        Ok(())
+    }
+
+    /// A move was refused: the contact's file goes back to its folder.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn move_back(&mut self, contact: RowId, folder: FolderRowId) -> Result<()> {
+        self.set_contact_folder(contact, folder)?;
+        let Some(row) = self.contact(contact)? else {
+            return Ok(());
+        };
+        match row.card.clone() {
+            Some(card) => self.rename_file(&row, &card),
+            None => Ok(()),
+        }
+    }
+
+    /// Scratch files of a folder that is gone find their place in the root, drafts in the folder `drafts`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn rescue_scratch(&mut self, dir: Ino, drafts: Option<FolderRowId>) -> Result<()> {
+        let drafts = self.dir_of(drafts)?;
+        for (name, ino) in self.entries_of(dir)? {
+            let is_draft = self.is_card_entry(dir, &name)?;
+            let to = if is_draft { drafts } else { Ino::ROOT };
+            let mut free = name.clone();
+            while self.entry(to, &free)?.is_some() {
+                free = if is_draft {
+                    names::disambiguated(&free, &any_id())
+                } else {
+                    free + "~"
+                };
+            }
+            self.unlink(dir, &name)?;
+            self.link(to, &free, ino)?;
+        }
+        Ok(())
+    }
+}
+
+/// The name a contact asks for: the one a user chose, else the one its fields make.
+fn natural_name(card: &Card) -> String {
+    match card.file_name_hint() {
+        Some(hint) if names::is_card_name(hint) && !hint.contains('/') => hint.to_owned(),
+        _ => names::file_name(&card.contact),
+    }
+}
+
+/// An id to tell a name apart by, for what has none yet.
+fn any_id() -> ContactId {
+    ContactId::new(uuid::Uuid::new_v4().to_string())
+}
