@@ -15,7 +15,7 @@ use super::api::{Api, ELSEWHERE};
 use super::mount::{Mount, Mounting, mounts_below};
 use super::openapi::Judge;
 use super::run::Run;
-use super::wait::{Limit, detach, new_owner};
+use super::wait::{Limit, detach, eventually, new_owner};
 
 /// What a test gets unless it asks for more.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -246,7 +246,13 @@ impl World {
             listen: self.0.address,
             ..self.0.options.clone()
         };
-        *lock(&self.0.service) = Some(Sandbox::start(options).unwrap());
+        // Another test's outgoing connection may hold the port for a moment.
+        let service = eventually(
+            Duration::from_secs(20),
+            "the service's port is free",
+            || Sandbox::start(options.clone()).ok(),
+        );
+        *lock(&self.0.service) = Some(service);
     }
 
     /// Environment of client credentials in place of a token; contacts are then under `/users/{id}`.
