@@ -193,15 +193,12 @@ impl Tree {
         })
     }
 
-    fn row(&self, ino: Ino) -> Result<InodeRow> {
+    pub(super) fn row(&self, ino: Ino) -> Result<InodeRow> {
         let memory = self.memory();
-        let node = memory.get(ino).ok_or(Error::NotFound)?;
-        Ok(InodeRow {
-            ino,
-            kind: node.kind.clone(),
-            dirty: node.dirty,
-            attr: node.attr,
-        })
+        memory
+            .get(ino)
+            .map(|node| node.row(ino))
+            .ok_or(Error::NotFound)
     }
 
     fn is_card(&self, ino: Ino) -> bool {

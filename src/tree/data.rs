@@ -233,12 +233,7 @@ impl Tree {
             node.attr.ctime = Stamp::now();
             node.attr.mtime = wanted.mtime.unwrap_or(node.attr.mtime);
             node.attr.mode = wanted.mode.unwrap_or(node.attr.mode);
-            InodeRow {
-                ino,
-                kind: node.kind.clone(),
-                dirty: node.dirty,
-                attr: node.attr,
-            }
+            node.row(ino)
         };
         self.save_row(row)
     }

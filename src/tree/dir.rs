@@ -290,17 +290,7 @@ impl Tree {
 
     /// Brings the store's row up to the attributes in memory.
     pub(super) fn save_attr(&self, ino: Ino) -> Result<()> {
-        let row = {
-            let memory = self.memory();
-            let node = memory.get(ino).ok_or(Error::NotFound)?;
-            InodeRow {
-                ino,
-                kind: node.kind.clone(),
-                dirty: node.dirty,
-                attr: node.attr,
-            }
-        };
-        self.save_row(row)
+        self.save_row(self.row(ino)?)
     }
 
     /// The kernel is about to be told of a new file.

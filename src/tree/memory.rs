@@ -31,6 +31,16 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// The row that keeps it.
+    pub(super) fn row(&self, ino: Ino) -> InodeRow {
+        InodeRow {
+            ino,
+            kind: self.kind.clone(),
+            dirty: self.dirty,
+            attr: self.attr,
+        }
+    }
+
     /// Whether its bytes are in a backing file.
     pub(super) fn has_blob(&self) -> bool {
         self.dirty || self.kind == InodeKind::File
