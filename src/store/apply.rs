@@ -92,7 +92,7 @@ impl Tx<'_> {
             ))?;
         let id = RowId(self.sql.last_insert_rowid());
         self.set_wire(id, theirs)?;
-        if self.is_shown(folder)? {
+        if theirs.residue.is_some() || self.is_shown(folder)? {
             self.show(id)
         } else {
             Ok(())
@@ -133,7 +133,9 @@ impl Tx<'_> {
                 self.rename_file(&new, card)
             }
             (_, Some(_)) if !queued => self.reshow(row, &new, theirs.modified),
-            (_, None) if !queued && self.is_shown(new.folder)? => self.show(new.id),
+            (_, None) if !queued && (theirs.residue.is_some() || self.is_shown(new.folder)?) => {
+                self.show(new.id)
+            }
             _ => Ok(()),
         }
     }

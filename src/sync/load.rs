@@ -1,27 +1,23 @@
 //! Full loads: a folder's first, and the one after its sync state was lost.
 //!
-//! The delta query's pages must be asked for one after the other and show no residue; lists with `$expand` can be read
-//! beside them (graph-facts 3.1, 3.2). A list may cut a residue, so what does not check out is read singly. Names are given
-//! when all contacts are there, the oldest first, so that every machine gives the same (behaviour 1.4).
+//! The delta query's pages must be asked for one after the other, and show neither residues nor whole notes; what they
+//! leave out is read beside them (`beside`). A contact gets its file as soon as it is known whole: nobody sees the
+//! folder's names before all are there, so they may still change hands (behaviour 1.4, P4).
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod beside;
+
+use std::sync::Arc;
 
 use tokio::task::{JoinSet, yield_now};
 
 use super::pull::{Round, place};
 use super::{Engine, Failure, server_contact};
-use crate::graph::{Client, DeltaFrom, DeltaItem, DeltaNext, Error, Version};
-use crate::model::{ChangeKey, ContactId, DeltaLink, FolderId, ResidueText};
-use crate::store::{self, FolderRow, FolderRowId};
-use crate::vcard::Residue;
+use crate::graph::{DeltaFrom, DeltaItem, DeltaNext, Error, Snapshot};
+use crate::model::{DeltaLink, FolderId, ResidueText};
+use crate::store::{self, FolderRow, Seen, Tx};
+use beside::Beside;
 
-/// Rows asked for in one list page.
-const LIST_PAGE: usize = 200;
-/// Lists read at a time, beside the delta query: the service takes four requests (graph-facts 9.2).
-const LISTS: usize = 3;
-/// Contacts read singly, or given names, in one go.
+/// Contacts read singly, or given files, in one go.
 const CHUNK: usize = 500;
 
 impl Engine {
@@ -48,24 +44,28 @@ impl Engine {
         let Some(graph) = &folder.graph else {
             return Ok(());
         };
-        let lists = Lists::start(&self.client, graph);
-        let found = Arc::clone(&lists.found);
-        let link = match self.load_pages(folder, graph, &found).await {
+        let beside = Beside::start(&self.client, graph);
+        let link = match self.load_pages(folder, graph, &beside).await {
             Err(Failure::Graph(Error::SyncStateLost)) => {
-                self.load_pages(
-                    &FolderRow {
-                        resume: None,
-                        ..folder.clone()
-                    },
-                    graph,
-                    &found,
-                )
-                .await?
+                let anew = FolderRow {
+                    resume: None,
+                    ..folder.clone()
+                };
+                self.load_pages(&anew, graph, &beside).await?
             }
             done => done?,
         };
-        lists.finish().await;
-        self.take_residues(folder.id, &found)?;
+        let found = beside.finish().await;
+        self.store.write::<_, store::Error>(|tx| {
+            tx.foreign(|tx| {
+                for id in tx.without_residue(folder.id)? {
+                    if let Some((key, residue)) = found.residues.get(&id) {
+                        tx.set_residue(&id, key, residue)?;
+                    }
+                }
+                take_whole(tx, folder, &found.whole)
+            })
+        })?;
         self.read_missing(folder).await?;
         // A listing may lag behind (graph-facts 3.4), so what it left out is looked at before it disappears.
         let unseen = self
@@ -85,7 +85,7 @@ impl Engine {
         &self,
         folder: &FolderRow,
         graph: &FolderId,
-        found: &Found,
+        beside: &Beside,
     ) -> Result<DeltaLink, Failure> {
         let mut from = match &folder.resume {
             Some(link) => DeltaFrom::Link(link.clone()),
@@ -102,7 +102,7 @@ impl Engine {
             count += items.len();
             let link = match page.next {
                 DeltaNext::Done(link) => {
-                    self.take_page(folder, &items, None, found, &mut round)
+                    self.take_page(folder, &items, None, beside, &mut round)
                         .await?;
                     self.take_removals(folder, round).await?;
                     (self.settings.progress)(&folder.name, count);
@@ -115,7 +115,7 @@ impl Engine {
             let client = self.client.clone();
             let next = AbortOnDrop(tokio::spawn(async move { client.delta_page(&from).await }));
             yield_now().await;
-            self.take_page(folder, &items, Some(&link), found, &mut round)
+            self.take_page(folder, &items, Some(&link), beside, &mut round)
                 .await?;
             (self.settings.progress)(&folder.name, count);
             page = next.join().await?;
@@ -128,7 +128,7 @@ impl Engine {
         folder: &FolderRow,
         items: &[DeltaItem],
         resume: Option<&DeltaLink>,
-        found: &Found,
+        beside: &Beside,
         round: &mut Round,
     ) -> Result<(), Failure> {
         if folder.loaded {
@@ -138,37 +138,13 @@ impl Engine {
             tx.foreign(|tx| {
                 for item in items.iter().filter(|_| !folder.loaded) {
                     match item {
-                        DeltaItem::Changed(contact) => {
-                            let mut theirs = server_contact(contact);
-                            theirs.residue = theirs
-                                .residue
-                                .or_else(|| found.residue(&contact.id, &contact.change_key));
-                            tx.apply(folder.id, &theirs)?;
-                        }
+                        DeltaItem::Changed(contact) => take_row(tx, folder, contact, beside)?,
                         DeltaItem::Removed(id) => tx.vanish(folder.id, id)?,
                     }
-                    if let DeltaItem::Changed(contact) = item
-                        && contact.notes_cut
-                    {
-                        tx.mark_cut(&contact.id)?;
-                    }
                 }
+                take_whole(tx, folder, &beside.take_whole())?;
                 resume.map_or(Ok(()), |link| tx.set_resume(folder.id, link))
             })
-        })?;
-        Ok(())
-    }
-
-    /// Takes the residues of contacts that a list showed after the delta query did.
-    fn take_residues(&self, folder: FolderRowId, found: &Found) -> Result<(), Failure> {
-        self.store.write::<_, store::Error>(|tx| {
-            let found = found.lock();
-            for id in tx.without_residue(folder)? {
-                if let Some((key, residue)) = found.get(&id) {
-                    tx.set_residue(&id, key, residue)?;
-                }
-            }
-            Ok(())
         })?;
         Ok(())
     }
@@ -183,14 +159,7 @@ impl Engine {
             let snapshots = self.read_contacts(ids, &mut gone).await?;
             self.store.write::<_, store::Error>(|tx| {
                 tx.foreign(|tx| {
-                    for snapshot in &snapshots {
-                        let mut contact = server_contact(snapshot);
-                        contact.residue.get_or_insert_with(|| ResidueText::new(""));
-                        match place(tx, folder, snapshot)? {
-                            Some(place) => tx.apply(place, &contact)?,
-                            None => tx.vanish(folder.id, &contact.id)?,
-                        }
-                    }
+                    take_whole(tx, folder, &snapshots)?;
                     gone.iter().try_for_each(|id| tx.vanish(folder.id, id))
                 })
             })?;
@@ -198,7 +167,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Gives every contact its file, in pieces so that local saves get their turn.
+    /// Gives those a file that have none yet, in pieces so that local saves get their turn.
     fn show_all(&self, folder: &FolderRow) -> Result<(), Failure> {
         loop {
             let shown = self.store.write::<_, store::Error>(|tx| {
@@ -213,106 +182,42 @@ impl Engine {
     }
 }
 
-/// The residues that were read beside the delta query, each with the version it belongs to.
-#[derive(Default)]
-struct Found {
-    whole: Mutex<HashMap<ContactId, (ChangeKey, ResidueText)>>,
-    /// Contacts whose residue a list has cut.
-    cut: Mutex<Vec<ContactId>>,
+/// Stores a row of the delta query with what is known beside it. A row that does not say everything stands for the contact
+/// until that was read whole.
+fn take_row(
+    tx: &mut Tx<'_>,
+    folder: &FolderRow,
+    row: &Snapshot,
+    beside: &Beside,
+) -> Result<(), store::Error> {
+    if !row.notes_cut {
+        let mut theirs = server_contact(row);
+        theirs.residue = theirs.residue.or_else(|| beside.residue(row));
+        return tx.apply(folder.id, &theirs);
+    }
+    if tx.hear(folder.id, &row.id, &row.change_key)? == Seen::News {
+        tx.apply(folder.id, &server_contact(row))?;
+        tx.mark_cut(&row.id)?;
+        beside.ask(&row.id);
+    }
+    Ok(())
 }
 
-impl Found {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ContactId, (ChangeKey, ResidueText)>> {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn cut(&self) -> MutexGuard<'_, Vec<ContactId>> {
-        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes what a list shows of a residue, if it checks out.
-    fn take(&self, version: Version) {
-        let text = ResidueText::new(version.residue.0.unwrap_or_default());
-        if Residue::decode(&text).is_ok() {
-            self.lock().insert(version.id, (version.change_key, text));
-        } else {
-            self.cut().push(version.id);
+/// Stores contacts that were read whole: each is where it says it is.
+fn take_whole(
+    tx: &mut Tx<'_>,
+    folder: &FolderRow,
+    contacts: &[Snapshot],
+) -> Result<(), store::Error> {
+    for snapshot in contacts {
+        let mut contact = server_contact(snapshot);
+        contact.residue.get_or_insert_with(|| ResidueText::new(""));
+        match place(tx, folder, snapshot)? {
+            Some(place) => tx.apply(place, &contact)?,
+            None => tx.vanish(folder.id, &contact.id)?,
         }
     }
-
-    /// The residue of this version, if a list has shown it already.
-    fn residue(&self, id: &ContactId, key: &ChangeKey) -> Option<ResidueText> {
-        let found = self.lock();
-        let (of, residue) = found.get(id)?;
-        (of == key).then(|| residue.clone())
-    }
-}
-
-/// List pages being read beside the delta query.
-struct Lists {
-    readers: JoinSet<()>,
-    found: Arc<Found>,
-}
-
-impl Lists {
-    fn start(client: &Client, folder: &FolderId) -> Self {
-        let next = Arc::new(AtomicUsize::new(0));
-        let ended = Arc::new(AtomicBool::new(false));
-        let found = Arc::new(Found::default());
-        let mut readers = JoinSet::new();
-        for _ in 0..LISTS {
-            readers.spawn(read_lists(
-                client.clone(),
-                folder.clone(),
-                Arc::clone(&next),
-                Arc::clone(&ended),
-                Arc::clone(&found),
-            ));
-        }
-        Self { readers, found }
-    }
-
-    async fn finish(self) {
-        self.readers.join_all().await;
-    }
-}
-
-/// Reads one page after the other until the list ends. A failure ends it too: what is missing is read singly.
-async fn read_lists(
-    client: Client,
-    folder: FolderId,
-    next: Arc<AtomicUsize>,
-    ended: Arc<AtomicBool>,
-    found: Arc<Found>,
-) {
-    while !ended.load(Ordering::Relaxed) {
-        let skip = next.fetch_add(1, Ordering::Relaxed) * LIST_PAGE;
-        match client.list_page(&folder, skip, LIST_PAGE).await {
-            Ok(page) => {
-                ended.fetch_or(page.len() < LIST_PAGE, Ordering::Relaxed);
-                page.into_iter().for_each(|version| found.take(version));
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a list could not be read");
-                ended.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-    read_cut(&client, &found).await;
-}
-
-/// Reads what lists have cut, one by one: a `$batch` would hold up the delta query and save nothing, as its members
-/// count like requests of their own (graph-facts 9.1).
-async fn read_cut(client: &Client, found: &Found) {
-    loop {
-        let Some(id) = found.cut().pop() else { return };
-        if let Ok(mut read) = client.contacts(std::slice::from_ref(&id)).await
-            && let Some(Ok(contact)) = read.pop()
-            && let Some(residue) = contact.residue
-        {
-            found.lock().insert(id, (contact.change_key, residue));
-        }
-    }
+    Ok(())
 }
 
 /// A request under way that is given up when nobody waits for it any more.

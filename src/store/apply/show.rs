@@ -1,6 +1,8 @@
 //! Files follow their contacts: bytes, names and directories.
 
-use super::super::{Attr, ContactRow, FolderRow, FolderRowId, InodeKind, Result, RowId, Tx};
+use super::super::{
+    Attr, ContactRow, FolderRow, FolderRowId, InodeKind, InodeRow, Result, RowId, Tx,
+};
 use crate::model::{ContactId, Ino, Stamp};
 use crate::names;
 use crate::vcard::{self, Card};
@@ -52,11 +54,12 @@ impl Tx<'_> {
         contact: &ContactRow,
         card: &Card,
     ) -> Result<()> {
-        let (Some(folder), Some(current)) =
+        let (Some(folder), Some(mut current)) =
             (self.folder(contact.folder)?, self.contact(contact.id)?)
         else {
             return Ok(());
         };
+        current.card = Some(card.clone());
         let Some(ino) = current.ino else {
             return Ok(());
         };
@@ -70,8 +73,7 @@ impl Tx<'_> {
             self.set_contact_ino(contact.id, None)?;
             return self.orphan(ino, true);
         }
-        let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
-        self.link(folder.ino, &name, ino)
+        self.give_name(&folder, current, ino)
     }
 
     /// Gives a contact its file.
@@ -101,21 +103,60 @@ impl Tx<'_> {
         if let Some(graph) = &contact.graph {
             self.note_uid(id, card, graph)?;
         }
-        let name = self.free_name(&folder, contact.graph.as_ref(), card)?;
-        self.link(folder.ino, &name, ino)?;
-        self.set_contact_ino(id, Some(ino))
+        self.set_contact_ino(id, Some(ino))?;
+        self.give_name(&folder, contact, ino)
     }
 
-    /// The contact's name, told apart from those already there (behaviour 1.3, 1.4, 1.6).
-    fn free_name(&self, folder: &FolderRow, id: Option<&ContactId>, card: &Card) -> Result<String> {
-        let mut name = natural_name(card);
-        while self.entry(folder.ino, &name)?.is_some() {
-            name = match id {
-                Some(id) => names::disambiguated(&name, id),
-                None => names::disambiguated(&name, &any_id()),
+    /// Lets a contact's file have its name. While the folder is not complete nobody has seen its names, and the older contact
+    /// takes a name from the younger one, so that the order of arrival does not show (behaviour 1.4).
+    fn give_name(&mut self, folder: &FolderRow, contact: ContactRow, ino: Ino) -> Result<()> {
+        let (mut bearer, mut file) = (contact, ino);
+        loop {
+            let Some(card) = &bearer.card else {
+                return Ok(());
             };
+            let mut name = natural_name(card);
+            let mut younger = None;
+            while let Some(holder) = self.entry(folder.ino, &name)? {
+                younger = self.younger(folder, holder, &bearer)?;
+                if younger.is_some() {
+                    break;
+                }
+                name = match &bearer.graph {
+                    Some(id) => names::disambiguated(&name, id),
+                    None => names::disambiguated(&name, &any_id()),
+                };
+            }
+            self.link(folder.ino, &name, file)?;
+            match younger {
+                Some((next, its)) => (bearer, file) = (next, its),
+                None => return Ok(()),
+            }
         }
-        Ok(name)
+    }
+
+    /// The contact whose file has a name that it must leave to an older one.
+    fn younger(
+        &self,
+        folder: &FolderRow,
+        holder: Ino,
+        than: &ContactRow,
+    ) -> Result<Option<(ContactRow, Ino)>> {
+        if folder.loaded {
+            return Ok(None);
+        }
+        let Some(InodeRow {
+            kind: InodeKind::Card(Some(id)),
+            ..
+        }) = self.inode(holder)?
+        else {
+            return Ok(None);
+        };
+        let age = |row: &ContactRow| (row.created, row.graph.clone());
+        let row = self.contact(id)?;
+        Ok(row
+            .filter(|row| row.graph.is_some() && age(than) < age(row))
+            .map(|row| (row, holder)))
     }
 
     /// Removes a contact and its file; a half-written text in it stays as a draft.

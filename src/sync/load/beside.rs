@@ -1,0 +1,150 @@
+//! What the delta query leaves out, read beside it: lists with `$expand` show the residues (graph-facts 3.1, 3.2), and what
+//! a row or a list has cut is read singly. The service takes four requests at a time (graph-facts 9.2): one is the delta
+//! query's, the others are used here, and the fourth as well once the pages have ended.
+//!
+//! A failure ends nothing: what is missing at the end is read by the loader.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
+
+use crate::graph::{Client, Snapshot, Version};
+use crate::model::{ChangeKey, ContactId, FolderId, ResidueText};
+use crate::vcard::Residue;
+
+/// Rows asked for in one list page.
+const LIST_PAGE: usize = 200;
+/// Requests under way beside the delta query.
+const READERS: usize = 3;
+
+/// What was read beside the pages and not taken yet.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Residues that lists showed whole, each with the version it belongs to.
+    pub(super) residues: HashMap<ContactId, (ChangeKey, ResidueText)>,
+    /// Contacts that were read singly.
+    pub(super) whole: Vec<Snapshot>,
+}
+
+/// Readers at work beside one folder's delta query; they end with it.
+pub(super) struct Beside {
+    shared: Arc<Shared>,
+    ask: UnboundedSender<ContactId>,
+    readers: JoinSet<()>,
+}
+
+struct Shared {
+    client: Client,
+    folder: FolderId,
+    /// Held for moments only.
+    found: Mutex<Found>,
+    next_page: AtomicUsize,
+    lists_ended: AtomicBool,
+    /// Contacts to be read singly. Whoever waits for one holds it; the others wait for their turn.
+    asked: tokio::sync::Mutex<UnboundedReceiver<ContactId>>,
+}
+
+impl Beside {
+    pub(super) fn start(client: &Client, folder: &FolderId) -> Self {
+        let (ask, asked) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            client: client.clone(),
+            folder: folder.clone(),
+            found: Mutex::default(),
+            next_page: AtomicUsize::new(0),
+            lists_ended: AtomicBool::new(false),
+            asked: tokio::sync::Mutex::new(asked),
+        });
+        let mut readers = JoinSet::new();
+        for _ in 0..READERS {
+            let (shared, ask) = (Arc::clone(&shared), ask.clone());
+            readers.spawn(async move {
+                shared.read_lists(ask).await;
+                shared.read_asked().await;
+            });
+        }
+        Self {
+            shared,
+            ask,
+            readers,
+        }
+    }
+
+    /// Wants a contact to be read singly.
+    pub(super) fn ask(&self, id: &ContactId) {
+        // It cannot be refused: the receiver lives as long as this does.
+        let _asked = self.ask.send(id.clone());
+    }
+
+    /// The residue of this version, if a list has shown it already.
+    pub(super) fn residue(&self, row: &Snapshot) -> Option<ResidueText> {
+        let found = self.shared.found();
+        let (of, residue) = found.residues.get(&row.id)?;
+        (*of == row.change_key).then(|| residue.clone())
+    }
+
+    /// The contacts read singly since the last call.
+    pub(super) fn take_whole(&self) -> Vec<Snapshot> {
+        std::mem::take(&mut self.shared.found().whole)
+    }
+
+    /// The pages have ended: waits for what is still being read.
+    pub(super) async fn finish(self) -> Found {
+        drop(self.ask);
+        self.shared.read_asked().await;
+        self.readers.join_all().await;
+        std::mem::take(&mut self.shared.found())
+    }
+}
+
+impl Shared {
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads one list page after the other until the list ends.
+    async fn read_lists(&self, ask: UnboundedSender<ContactId>) {
+        while !self.lists_ended.load(Ordering::Relaxed) {
+            let skip = self.next_page.fetch_add(1, Ordering::Relaxed) * LIST_PAGE;
+            match self.client.list_page(&self.folder, skip, LIST_PAGE).await {
+                Ok(page) => {
+                    let is_last = page.len() < LIST_PAGE;
+                    self.lists_ended.fetch_or(is_last, Ordering::Relaxed);
+                    page.into_iter().for_each(|row| self.take_row(row, &ask));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a list could not be read");
+                    self.lists_ended.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Takes what a list shows of a residue, if it checks out.
+    fn take_row(&self, row: Version, ask: &UnboundedSender<ContactId>) {
+        let text = ResidueText::new(row.residue.0.unwrap_or_default());
+        if Residue::decode(&text).is_ok() {
+            let known = (row.change_key, text);
+            self.found().residues.insert(row.id, known);
+        } else {
+            let _asked = ask.send(row.id);
+        }
+    }
+
+    /// Reads what is asked for, one by one, until nobody can ask any more. A `$batch` would hold up the delta query and save
+    /// nothing, as its members count like requests of their own (graph-facts 9.1).
+    async fn read_asked(&self) {
+        loop {
+            let Some(id) = self.asked.lock().await.recv().await else {
+                return;
+            };
+            let read = self.client.contacts(std::slice::from_ref(&id)).await;
+            if let Ok(Some(Ok(contact))) = read.map(|mut read| read.pop()) {
+                self.found().whole.push(contact);
+            }
+        }
+    }
+}
