@@ -21,6 +21,7 @@ mod log;
 mod login;
 mod mailbox;
 mod odata;
+mod people;
 mod persist;
 mod photo;
 mod properties;
@@ -46,14 +47,12 @@ use self::log::Log;
 use self::login::Login;
 use self::mailbox::Mailbox;
 use self::persist::Journal;
-use self::routes::Person;
 use self::service::{Service, State, Switches};
 
 pub use self::delta::DeltaExpiry;
 pub use self::faults::{Fault, FaultAction};
 pub use self::log::LogEntry;
 
-const MAILBOX: &str = "alex.sandberg@sandbox.example";
 /// How long a stop waits for the service to end.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -110,7 +109,7 @@ impl Sandbox {
         let listener = TcpListener::bind(options.listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let service = Arc::new(Service::new(state(&options)?, options.latency, person()));
+        let service = Arc::new(Service::new(state(&options)?, options.latency));
         let stop = Arc::new(Notify::new());
         let (end, ended) = channel();
         let (served, stopping) = (Arc::clone(&service), Arc::clone(&stop));
@@ -172,7 +171,13 @@ impl Sandbox {
     /// The user principal name of the mailbox.
     #[must_use]
     pub fn mailbox(&self) -> &str {
-        MAILBOX
+        people::ALEX.upn
+    }
+
+    /// The user principal name of a second person, who shares a mailbox with everybody.
+    #[must_use]
+    pub fn shared_mailbox(&self) -> &str {
+        people::ROBIN.upn
     }
 
     /// The exchanges so far, in order of arrival; the oldest of very many are gone.
@@ -212,33 +217,49 @@ async fn run(listener: TcpListener, service: Arc<Service>, stop: Arc<Notify>) {
 }
 
 fn state(options: &Options) -> io::Result<State> {
-    let kept = options
-        .data
-        .as_deref()
-        .map(persist::load)
-        .transpose()?
-        .flatten();
-    let mut mailbox = match kept {
+    let mut mailbox = match kept(options, persist::MAIN)? {
         Some(mailbox) => mailbox,
         None => fresh(options)?,
     };
+    let mut shared = match kept(options, persist::SHARED)? {
+        Some(mailbox) => mailbox,
+        None => second(options),
+    };
     mailbox.changes.clear();
-    let journal = options
-        .data
-        .as_deref()
-        .map(|directory| Journal::begin(directory, &mut mailbox))
-        .transpose()?;
+    shared.changes.clear();
+    let journals = match options.data.as_deref() {
+        Some(directory) => Some([
+            Journal::begin(directory, persist::MAIN, &mut mailbox)?,
+            Journal::begin(directory, persist::SHARED, &mut shared)?,
+        ]),
+        None => None,
+    };
     Ok(State {
         mailbox,
+        shared,
         login: Login::new(),
         faults: Faults::default(),
         log: Log::open(options.record.as_deref())?,
-        journal,
+        journals,
         switches: Switches {
             enforce_if_match: true,
             retry_after: true,
         },
     })
+}
+
+fn kept(options: &Options, name: &str) -> io::Result<Option<Mailbox>> {
+    match options.data.as_deref() {
+        Some(directory) => persist::load(directory, name),
+        None => Ok(None),
+    }
+}
+
+/// A few people of another seed: the ids must differ.
+fn second(options: &Options) -> Mailbox {
+    let mut mailbox = Mailbox::new(options.seed.wrapping_add(1));
+    seed::generate(&mut mailbox, if options.empty { 0 } else { 3 }, 0);
+    mailbox
 }
 
 fn fresh(options: &Options) -> io::Result<Mailbox> {
@@ -248,12 +269,4 @@ fn fresh(options: &Options) -> io::Result<Mailbox> {
     }
     seed::generate(&mut mailbox, options.contacts.unwrap_or(0), options.folders);
     Ok(mailbox)
-}
-
-fn person() -> Person {
-    Person {
-        id: "5a4db0f5-0000-4000-8000-c0ffee000003".to_owned(),
-        upn: MAILBOX.to_owned(),
-        name: "Alex Sandberg".to_owned(),
-    }
 }

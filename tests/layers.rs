@@ -45,6 +45,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper", &["sandbox"]),
     ("hyper_util", &["sandbox"]),
     ("oauth2", &["auth"]),
+    ("ring", &["auth", "sandbox"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("indicatif", &["cli"]),

@@ -8,6 +8,8 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[path = "sandbox/authorize.rs"]
+mod authorize;
 #[path = "sandbox/batch.rs"]
 mod batch;
 #[path = "sandbox/contacts.rs"]

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::faults::Fault;
 use super::http::{Refusal, Reply, Request};
 use super::ids::{ItemId, Number};
+use super::login::Consent;
 use super::mailbox::{DEFAULT_FOLDER, Mailbox};
+use super::people;
 use super::service::{Service, State, stamped};
 
 /// Answers a control request.
@@ -23,13 +25,16 @@ pub(super) fn answer(service: &Service, request: &Request) -> Reply {
     }
     let mut state = service.state();
     let answered = match (request.method.as_str(), path.as_str()) {
-        ("GET", "state") => Ok(summary(&state, service)),
+        ("GET", "state") => Ok(summary(&state)),
         ("GET", "log") => Ok(json!(state.log.entries())),
         ("GET", "faults") => Ok(json!(state.faults.planned())),
         ("POST", "faults") => add_fault(&mut state, body),
         ("POST", "settings") => settings(&mut state, &body),
-        ("POST", "device/approve") => Ok(decide(&mut state, &user_code(request, &body), true)),
-        ("POST", "device/decline") => Ok(decide(&mut state, &user_code(request, &body), false)),
+        ("POST", "device/approve") => approve(&mut state, request, &body),
+        ("POST", "device/decline") => {
+            Ok(json!({"decided": state.login.decide(&field(request, &body, "user_code"), None)}))
+        }
+        ("POST", "certificates") => certificate(&mut state, &body),
         ("POST", "move") => move_contact(&mut state, &body),
         (method, path) => command(&mut state, method, path).map(|()| json!({})),
     };
@@ -46,17 +51,34 @@ fn command(state: &mut State, method: &str, path: &str) -> Result<(), Refusal> {
         ("DELETE", "log") | ("POST", "log/clear") => state.log.clear(),
         ("DELETE", "faults") | ("POST", "faults/clear") => state.faults.clear(),
         ("POST", "device/expire") => state.login.expire_devices(),
+        ("POST", "sign-ins/revoke") => state.login.revoke_sign_ins(),
+        ("POST", "tokens/challenge") => state.login.challenge_tokens(),
         ("POST", "delta/expire") => expire_all(&mut state.mailbox),
         _ => return Err(Refusal::new(404, "NotFound", "There is no such control.")),
     }
     Ok(())
 }
 
-fn decide(state: &mut State, user_code: &str, approve: bool) -> Value {
-    json!({"decided": state.login.decide(user_code, approve)})
+fn approve(state: &mut State, request: &Request, body: &Value) -> Result<Value, Refusal> {
+    let person = match field(request, body, "user").as_str() {
+        "" => people::ALEX,
+        user => people::addressed(user)?,
+    };
+    let code = field(request, body, "user_code");
+    Ok(json!({"decided": state.login.decide(&code, Some(person))}))
 }
 
-fn summary(state: &State, service: &Service) -> Value {
+/// Registers `pem` with the application.
+fn certificate(state: &mut State, body: &Value) -> Result<Value, Refusal> {
+    let pem = body.get("pem").and_then(Value::as_str).unwrap_or_default();
+    if state.login.register(pem) {
+        Ok(json!({}))
+    } else {
+        Err(Refusal::bad_request("'pem' is no RSA certificate in PEM."))
+    }
+}
+
+fn summary(state: &State) -> Value {
     let mailbox = &state.mailbox;
     let folders: Vec<Value> = mailbox
         .folders
@@ -70,12 +92,12 @@ fn summary(state: &State, service: &Service) -> Value {
         })
         .collect();
     json!({
-        "mailbox": service.person().upn,
+        "mailbox": people::ALEX.upn,
         "contacts": mailbox.contacts.len(),
         "folders": folders,
         "faults": state.faults.planned().len(),
-        "expires_in": state.login.expires_in,
-        "device_interval": state.login.interval,
+        "expires_in": state.login.settings.expires_in,
+        "device_interval": state.login.settings.device_interval,
         "enforce_if_match": state.switches.enforce_if_match,
         "retry_after": state.switches.retry_after,
     })
@@ -88,12 +110,22 @@ fn add_fault(state: &mut State, body: Value) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
-/// Changes any of `expires_in`, `device_interval` (seconds), `enforce_if_match`, `retry_after`.
+/// Changes any of `expires_in`, `device_interval`, `device_seconds`, `clock_skew` (seconds), `public_client`,
+/// `interaction_required`, `enforce_if_match`, `retry_after` (yes or no), `grantable` (permissions), `consent` (`anybody` or
+/// `admin`).
 fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
+    let login = &mut state.login.settings;
     for (name, value) in body.as_object().into_iter().flatten() {
         match (name.as_str(), value.as_i64(), value.as_bool()) {
-            ("expires_in", Some(seconds), _) => state.login.expires_in = seconds,
-            ("device_interval", Some(seconds), _) => state.login.interval = seconds,
+            ("expires_in", Some(seconds), _) => login.expires_in = Some(seconds),
+            ("device_interval", Some(seconds), _) => login.device_interval = seconds,
+            ("device_seconds", Some(seconds), _) => login.device_seconds = seconds,
+            ("clock_skew", Some(seconds), _) => login.clock_skew = seconds,
+            ("public_client", _, Some(on)) => login.public_client = on,
+            ("interaction_required", _, Some(on)) => login.interaction_required = on,
+            ("grantable", ..) => login.grantable = value.as_str().map(str::to_owned),
+            ("consent", ..) if value == "anybody" => login.consent = Consent::Anybody,
+            ("consent", ..) if value == "admin" => login.consent = Consent::Admin,
             ("enforce_if_match", _, Some(on)) => state.switches.enforce_if_match = on,
             ("retry_after", _, Some(on)) => state.switches.retry_after = on,
             _ => {
@@ -106,16 +138,13 @@ fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
-/// The code in a JSON body or in the form of the device page; empty for all.
-fn user_code(request: &Request, body: &Value) -> String {
-    let in_json = body
-        .get("user_code")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
+/// A field of a JSON body or of the form of the device page; empty when absent.
+fn field(request: &Request, body: &Value, name: &str) -> String {
+    let in_json = body.get(name).and_then(Value::as_str).map(str::to_owned);
     let mut form = url::form_urlencoded::parse(&request.body);
     in_json
         .or_else(|| {
-            form.find(|(name, _)| name == "user_code")
+            form.find(|(key, _)| key == name)
                 .map(|(_, value)| value.into_owned())
         })
         .unwrap_or_default()

@@ -25,7 +25,7 @@ struct Member {
 pub(super) async fn answer(
     service: &Service,
     outer: &Request,
-    caller: Caller,
+    caller: &Caller,
 ) -> Result<Reply, Refusal> {
     if outer.method != "POST" {
         return Err(Refusal::not_supported());
@@ -175,7 +175,7 @@ fn next_group(waiting: Vec<Member>, statuses: &HashMap<String, u16>) -> (Vec<Mem
 async fn run(
     service: &Service,
     outer: &Request,
-    caller: Caller,
+    caller: &Caller,
     group: Vec<Member>,
     statuses: &HashMap<String, u16>,
 ) -> Vec<(String, Reply)> {
@@ -210,7 +210,7 @@ async fn run(
     replies
 }
 
-fn one(service: &Service, caller: Caller, request: &Request, seated: bool) -> Reply {
+fn one(service: &Service, caller: &Caller, request: &Request, seated: bool) -> Reply {
     let (slot, strike) = {
         let mut state = service.state();
         (state.log.arrive(), state.faults.strike(request))

@@ -203,7 +203,10 @@ fn without_tokens(mut value: Value) -> Value {
             "access_token",
             "refresh_token",
             "client_secret",
+            "client_assertion",
             "device_code",
+            "code",
+            "code_verifier",
         ] {
             if let Some(held) = members.get_mut(name) {
                 *held = Value::String("(hidden)".into());

@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::ids::Number;
 use super::mailbox::{Category, Change, Contact, Folder, Gone, Mailbox};
 
-const FILE: &str = "mailbox.jsonl";
+/// The file of the mailbox.
+pub(super) const MAIN: &str = "mailbox.jsonl";
+/// The file of the one that a second person shares.
+pub(super) const SHARED: &str = "shared.jsonl";
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,8 +39,8 @@ pub(super) struct Journal {
 }
 
 /// Reads the mailbox kept in a directory, if there is one.
-pub(super) fn load(directory: &Path) -> io::Result<Option<Mailbox>> {
-    let file = match File::open(directory.join(FILE)) {
+pub(super) fn load(directory: &Path, name: &str) -> io::Result<Option<Mailbox>> {
+    let file = match File::open(directory.join(name)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -64,7 +67,7 @@ pub(super) fn load(directory: &Path) -> io::Result<Option<Mailbox>> {
             (_, None) => {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
-                    format!("{FILE} does not begin with its seed"),
+                    format!("{name} does not begin with its seed"),
                 ));
             }
         }
@@ -84,9 +87,9 @@ fn restore(mailbox: &mut Mailbox, record: Record) {
 
 impl Journal {
     /// Writes the whole state anew and keeps the file open for what follows.
-    pub(super) fn begin(directory: &Path, mailbox: &mut Mailbox) -> io::Result<Self> {
+    pub(super) fn begin(directory: &Path, name: &str, mailbox: &mut Mailbox) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let path = directory.join(FILE);
+        let path = directory.join(name);
         let file = snapshot(&path, mailbox)?;
         mailbox.changes.clear();
         Ok(Self { file })

@@ -7,35 +7,40 @@ use serde_json::json;
 use super::contacts::{self, Context};
 use super::http::{Refusal, Reply, Request};
 use super::mailbox::{DEFAULT_FOLDER, Mailbox};
+use super::people::{self, Home, Person};
 use super::tokens::Caller;
 use super::{categories, delta, folders, photo};
 
-/// The one person of this service.
-#[derive(Clone, Debug)]
-pub(super) struct Person {
-    pub(super) id: String,
-    pub(super) upn: String,
-    pub(super) name: String,
+/// The mailboxes there are.
+pub(super) struct Mailboxes<'m> {
+    pub(super) main: &'m mut Mailbox,
+    pub(super) shared: &'m mut Mailbox,
 }
 
-/// Answers one request on the mailbox; `base` ends in `/v1.0`.
+/// Answers one request on a mailbox; `base` ends in `/v1.0`.
 pub(super) fn answer(
-    mailbox: &mut Mailbox,
-    person: &Person,
-    caller: Caller,
+    mailboxes: Mailboxes<'_>,
+    caller: &Caller,
     enforce_if_match: bool,
     request: &Request,
 ) -> Result<Reply, Refusal> {
     let segments = segments(request.path())?;
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let rest = owner(person, caller, &path)?;
-    if !caller.may_write && request.method != "GET" {
-        return Err(Refusal::new(
-            403,
-            "ErrorAccessDenied",
-            "Access is denied. Check credentials and try again.",
-        ));
-    }
+    let (person, rest) = owner(caller, &path)?;
+    permit(caller, person, request.method == "GET", rest)?;
+    let mailbox = match person.home {
+        _ if rest.is_empty() => mailboxes.main,
+        Home::Main => mailboxes.main,
+        Home::Shared => mailboxes.shared,
+        Home::Closed => return Err(denied()),
+        Home::Nothing => {
+            return Err(Refusal::new(
+                404,
+                "MailboxNotEnabledForRESTAPI",
+                "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+            ));
+        }
+    };
     let mut context = Context {
         mailbox,
         request,
@@ -72,30 +77,76 @@ fn decode(segment: &str) -> String {
         .unwrap_or_default()
 }
 
+/// Checks the permission that a path needs (graph-facts 7.3, 7.4).
+fn permit(caller: &Caller, person: &Person, reads: bool, path: &[&str]) -> Result<(), Refusal> {
+    let is_own = caller.person == Some(person);
+    let area = match path {
+        [] if is_own => return needs(caller, &["User.Read"], "Authorization_RequestDenied"),
+        [] => {
+            return needs(
+                caller,
+                &["User.ReadBasic.All"],
+                "Authorization_RequestDenied",
+            );
+        }
+        ["outlook", ..] => "MailboxSettings",
+        _ => "Contacts",
+    };
+    let (read, write) = (format!("{area}.Read"), format!("{area}.ReadWrite"));
+    let (read_shared, write_shared) = (format!("{read}.Shared"), format!("{write}.Shared"));
+    let mut enough = vec![write_shared.as_str()];
+    if reads {
+        enough.push(&read_shared);
+    }
+    // A permission for what others share is one for one's own as well.
+    if is_own || caller.person.is_none() {
+        enough.push(&write);
+    }
+    if reads && (is_own || caller.person.is_none()) {
+        enough.push(&read);
+    }
+    needs(caller, &enough, "ErrorAccessDenied")
+}
+
+fn needs(caller: &Caller, any: &[&str], code: &str) -> Result<(), Refusal> {
+    let any: Vec<String> = any.iter().map(|name| (*name).to_owned()).collect();
+    match (caller.may(&any), code) {
+        (true, _) => Ok(()),
+        (false, "ErrorAccessDenied") => Err(denied()),
+        (false, code) => Err(Refusal::new(
+            403,
+            code,
+            "Insufficient privileges to complete the operation.",
+        )),
+    }
+}
+
+fn denied() -> Refusal {
+    Refusal::new(
+        403,
+        "ErrorAccessDenied",
+        "Access is denied. Check credentials and try again.",
+    )
+}
+
 /// Checks whose data is asked for and returns the path behind it.
 fn owner<'p>(
-    person: &Person,
-    caller: Caller,
+    caller: &Caller,
     path: &'p [&'p str],
-) -> Result<&'p [&'p str], Refusal> {
+) -> Result<(&'static Person, &'p [&'p str]), Refusal> {
     match path {
-        ["me", ..] if caller.app_only => Err(Refusal::bad_request(
-            "/me request is only valid with delegated authentication flow.",
-        )),
-        ["me", rest @ ..] => Ok(rest),
+        ["me", rest @ ..] => match caller.person {
+            Some(person) => Ok((person, rest)),
+            None => Err(Refusal::bad_request(
+                "/me request is only valid with delegated authentication flow.",
+            )),
+        },
         // Directory resources, asked of a personal account (graph-facts 1.7).
         ["users", "delta", ..] => Err(Refusal::new(401, "UnknownError", "")),
         ["contacts", ..] => Err(Refusal::bad_request(
             "This API is not supported for MSA accounts.",
         )),
-        ["users", id, rest @ ..] if *id == person.id || id.eq_ignore_ascii_case(&person.upn) => {
-            Ok(rest)
-        }
-        ["users", id, ..] => Err(Refusal::new(
-            404,
-            "ErrorInvalidUser",
-            format!("The requested user '{id}' is invalid."),
-        )),
+        ["users", id, rest @ ..] => Ok((people::addressed(id)?, rest)),
         ["subscriptions", ..] => Err(Refusal::new(
             501,
             "NotImplemented",

@@ -12,8 +12,8 @@ use super::log::Log;
 use super::login::Login;
 use super::mailbox::Mailbox;
 use super::persist::Journal;
-use super::routes::{self, Person};
-use super::tokens::{self, Caller};
+use super::routes::{self, Mailboxes};
+use super::tokens::Caller;
 use super::{admin, batch, delta};
 
 /// Requests at a time on one mailbox (graph-facts 9.2).
@@ -31,10 +31,13 @@ pub(super) struct Switches {
 /// What changes while the service runs.
 pub(super) struct State {
     pub(super) mailbox: Mailbox,
+    /// Of a second person, who shares it.
+    pub(super) shared: Mailbox,
     pub(super) login: Login,
     pub(super) faults: Faults,
     pub(super) log: Log,
-    pub(super) journal: Option<Journal>,
+    /// Of the mailbox and the shared one.
+    pub(super) journals: Option<[Journal; 2]>,
     pub(super) switches: Switches,
 }
 
@@ -43,7 +46,6 @@ pub(super) struct Service {
     state: Mutex<State>,
     in_flight: AtomicUsize,
     latency: Duration,
-    person: Person,
 }
 
 /// What becomes of a connection after a request.
@@ -74,22 +76,17 @@ impl Drop for Seat<'_> {
 }
 
 impl Service {
-    pub(super) fn new(state: State, latency: Duration, person: Person) -> Self {
+    pub(super) fn new(state: State, latency: Duration) -> Self {
         Self {
             state: Mutex::new(state),
             in_flight: AtomicUsize::new(0),
             latency,
-            person,
         }
     }
 
     /// The state; a handler that panicked leaves it usable.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn person(&self) -> &Person {
-        &self.person
     }
 
     /// Answers one request from a connection.
@@ -182,15 +179,15 @@ impl Service {
                 request.path().trim_start_matches('/'),
             ));
         }
-        let caller = tokens::caller(request)?;
+        let caller = self.state().login.caller(request)?;
         if request.path().eq_ignore_ascii_case("/v1.0/$batch") {
             tokio::time::sleep(self.latency + extra).await;
-            return batch::answer(self, request, caller).await;
+            return batch::answer(self, request, &caller).await;
         }
         let _seat = self.seat().ok_or_else(|| self.throttled())?;
         tokio::time::sleep(extra).await;
         self.wait().await;
-        self.on_mailbox(request, caller)
+        self.on_mailbox(request, &caller)
     }
 
     /// Lets the configured time pass, and in any case lets others arrive, so that overlap is noticed.
@@ -221,16 +218,14 @@ impl Service {
     }
 
     /// Runs a request on the mailbox; what it changed is on disk before it is answered.
-    pub(super) fn on_mailbox(&self, request: &Request, caller: Caller) -> Result<Reply, Refusal> {
+    pub(super) fn on_mailbox(&self, request: &Request, caller: &Caller) -> Result<Reply, Refusal> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let reply = routes::answer(
-            &mut state.mailbox,
-            &self.person,
-            caller,
-            state.switches.enforce_if_match,
-            request,
-        );
+        let mailboxes = Mailboxes {
+            main: &mut state.mailbox,
+            shared: &mut state.shared,
+        };
+        let reply = routes::answer(mailboxes, caller, state.switches.enforce_if_match, request);
         state.save()?;
         reply
     }
@@ -239,12 +234,13 @@ impl Service {
 impl State {
     /// Appends what changed to the journal, or forgets it when nothing is kept.
     pub(super) fn save(&mut self) -> Result<(), Refusal> {
-        let Some(journal) = &mut self.journal else {
+        let Some([main, shared]) = &mut self.journals else {
             self.mailbox.changes.clear();
+            self.shared.changes.clear();
             return Ok(());
         };
-        journal
-            .append(&mut self.mailbox)
+        main.append(&mut self.mailbox)
+            .and_then(|()| shared.append(&mut self.shared))
             .map_err(|error| Refusal::new(507, "ErrorQuotaExceeded", error.to_string()))
     }
 }
@@ -265,6 +261,14 @@ pub(super) fn stamped(request: &Request, answered: Result<Reply, Refusal>) -> Re
 /// Tenant and endpoint of a request to sign in.
 fn login_path(request: &Request) -> Option<(String, String)> {
     let rest = request.path().strip_prefix('/')?;
-    let (tenant, endpoint) = rest.split_once("/oauth2/v2.0/")?;
-    (request.method == "POST").then(|| (tenant.to_owned(), endpoint.to_owned()))
+    let (tenant, endpoint) = rest
+        .split_once("/oauth2/v2.0/")
+        .or_else(|| rest.split_once("/v2.0/"))?;
+    let is_page = ["authorize", "adminconsent"].contains(&endpoint);
+    let fits = match request.method.as_str() {
+        "GET" => is_page,
+        "POST" => endpoint != "adminconsent",
+        _ => false,
+    };
+    fits.then(|| (tenant.to_owned(), endpoint.to_owned()))
 }

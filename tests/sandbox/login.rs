@@ -7,20 +7,19 @@ use crate::support::{Bed, Got, empty, read, text};
 
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-async fn ask(bed: &Bed, tenant: &str, endpoint: &str, form: &[(&str, &str)]) -> Got {
+pub(crate) async fn ask(bed: &Bed, tenant: &str, endpoint: &str, form: &[(&str, &str)]) -> Got {
     let url = format!(
         "{}/{tenant}/oauth2/v2.0/{endpoint}",
         bed.sandbox.login_url()
     );
-    let body: Vec<String> = form
-        .iter()
-        .map(|(name, value)| format!("{name}={}", value.replace(' ', "+")))
-        .collect();
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
     let request = bed
         .http
         .post(url)
         .header("Content-Type", "application/x-www-form-urlencoded");
-    read(request.body(body.join("&"))).await.unwrap()
+    read(request.body(body)).await.unwrap()
 }
 
 fn credentials<'a>(sandbox: &'a Sandbox, secret: &'a str) -> [(&'a str, &'a str); 4] {
@@ -32,7 +31,7 @@ fn credentials<'a>(sandbox: &'a Sandbox, secret: &'a str) -> [(&'a str, &'a str)
     ]
 }
 
-async fn with_token(bed: &Bed, token: &Value, path: &str) -> Got {
+pub(crate) async fn with_token(bed: &Bed, token: &Value, path: &str) -> Got {
     let request = bed
         .http
         .get(format!("{}{path}", bed.sandbox.graph_url()))
@@ -41,7 +40,7 @@ async fn with_token(bed: &Bed, token: &Value, path: &str) -> Got {
 }
 
 #[track_caller]
-fn denied(got: Got, error: &str, number: u64) {
+pub(crate) fn denied(got: Got, error: &str, number: u64) {
     assert!(got.status >= 400, "{}", got.json);
     assert_eq!(
         (&got.json["error"], &got.json["error_codes"][0]),
@@ -154,17 +153,18 @@ async fn credentials_may_come_as_basic_authentication() {
 }
 
 async fn begin(bed: &Bed) -> Value {
-    let form = [
-        ("client_id", bed.sandbox.client_id()),
-        ("scope", "Contacts.ReadWrite offline_access User.Read"),
-    ];
+    begin_with(bed, "Contacts.ReadWrite offline_access User.Read").await
+}
+
+pub(crate) async fn begin_with(bed: &Bed, scope: &str) -> Value {
+    let form = [("client_id", bed.sandbox.client_id()), ("scope", scope)];
     ask(bed, "common", "devicecode", &form)
         .await
         .expect(200)
         .json
 }
 
-async fn poll(bed: &Bed, code: &Value) -> Got {
+pub(crate) async fn poll(bed: &Bed, code: &Value) -> Got {
     let code = text(code);
     ask(
         bed,
