@@ -34,7 +34,7 @@ pub use types::{
 };
 
 use crate::auth::TokenSource;
-use crate::model::FolderId;
+use crate::model::{FolderId, Tier};
 use transport::Transport;
 
 /// A handle on one mailbox; clones share connections, limits and counters.
@@ -43,20 +43,27 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     transport: Transport,
+    /// How far the extended properties of contacts are read.
+    tier: Tier,
     /// The default folder's id, once a listing has shown it.
     default_folder: OnceLock<FolderId>,
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent yet.
+    /// Prepares a client that reads contacts as far as `tier`; nothing is sent yet.
     ///
     /// # Errors
     /// [`Error::Config`] for an endpoint that [`Endpoint::new`] would refuse.
-    pub fn new(endpoint: Endpoint, tokens: Arc<dyn TokenSource>) -> Result<Self, Error> {
+    pub fn new(
+        endpoint: Endpoint,
+        tokens: Arc<dyn TokenSource>,
+        tier: Tier,
+    ) -> Result<Self, Error> {
         endpoint.check()?;
         let transport = Transport::new(endpoint, tokens)?;
         Ok(Self(Arc::new(Inner {
             transport,
+            tier,
             default_folder: OnceLock::new(),
         })))
     }

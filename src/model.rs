@@ -5,7 +5,7 @@ mod folder;
 mod ids;
 mod stamp;
 
-pub use contact::{Address, Contact, Email, Field, Kind, Patch, Value};
+pub use contact::{Address, Contact, Email, Field, Kind, Patch, Tier, Value};
 pub use folder::Folder;
 pub use ids::{ChangeKey, ClientId, ContactId, DeltaLink, FolderId, Ino, ResidueText};
 pub use stamp::Stamp;

@@ -8,7 +8,7 @@ mod clean;
 
 use uuid::Uuid;
 
-use crate::model::{Contact, ContactId, Field};
+use crate::model::{Contact, ContactId, Field, Tier};
 
 /// Longest name Linux filesystems take, in bytes (`NAME_MAX`).
 const MAX_BYTES: usize = 255;
@@ -100,14 +100,18 @@ fn candidates(contact: &Contact) -> Vec<String> {
 }
 
 fn first_phone(contact: &Contact) -> Option<String> {
-    let mobile = contact.text(Field::MobilePhone);
+    // Every machine must give the same name, so only what every mount reads counts.
+    let numbers = Field::NUMBERS
+        .into_iter()
+        .filter(|field| field.tier() <= Tier::Basic)
+        .map(|field| contact.text(field));
     let lists = contact
         .list(Field::BusinessPhones)
         .iter()
         .chain(contact.list(Field::HomePhones));
     lists
         .map(String::as_str)
-        .chain([mobile])
+        .chain(numbers)
         .find(|phone| !phone.is_empty())
         .map(str::to_owned)
 }

@@ -38,7 +38,7 @@ pub use inodes::{Attr, InodeKind, InodeRow};
 pub use outbox::{Job, Op, Pending, Seq, TakenBack, Unlinked};
 pub use reject::Problem;
 
-use crate::model::{Ino, Stamp};
+use crate::model::{Ino, Stamp, Tier};
 use crate::vcard::Style;
 
 /// Why the store could not do what was asked.
@@ -189,7 +189,7 @@ impl Store {
         );
         let mut writer = connect(&path)?;
         schema::migrate(&mut writer)?;
-        claim(&writer, mailbox, origin)?;
+        claim(&writer, mailbox, origin, style.tier)?;
         let store = Self {
             reader: Mutex::new(connect(&path)?),
             writer: Mutex::new(writer),
@@ -465,7 +465,8 @@ fn connect(path: &Path) -> Result<Connection> {
 }
 
 /// Binds a new store to its mailbox, and refuses one that belongs to another.
-fn claim(sql: &Connection, mailbox: &str, origin: &str) -> Result<()> {
+/// Checks whose store it is, and forgets what this mount cannot go on from.
+fn claim(sql: &Connection, mailbox: &str, origin: &str, tier: Tier) -> Result<()> {
     let meta = |key: &str| -> Result<Option<String>> {
         Ok(sql
             .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
@@ -479,7 +480,13 @@ fn claim(sql: &Connection, mailbox: &str, origin: &str) -> Result<()> {
     if meta("origin")?.is_some_and(|known| known != origin) {
         sql.execute("UPDATE folder SET delta = NULL, resume = NULL", [])?;
     }
-    for (key, value) in [("mailbox", mailbox), ("origin", origin)] {
+    let tier = format!("{tier:?}");
+    if meta("tier")?.is_none_or(|known| known != tier) {
+        // Of each contact more, or less, is to be shown: every version is news.
+        sql.execute("UPDATE contact SET change_key = NULL", [])?;
+        sql.execute("UPDATE folder SET delta = NULL, resume = NULL", [])?;
+    }
+    for (key, value) in [("mailbox", mailbox), ("origin", origin), ("tier", &tier)] {
         sql.execute("INSERT OR REPLACE INTO meta VALUES(?1, ?2)", [key, value])?;
     }
     Ok(())

@@ -18,6 +18,7 @@ mod essence;
 mod fold;
 mod line;
 mod meaning;
+mod phones;
 mod read;
 mod render;
 mod residue;
@@ -33,6 +34,8 @@ pub use read::{is_complete, read};
 pub use render::render;
 pub use residue::{BrokenResidue, Residue};
 
+use crate::model::Tier;
+
 /// How cards are written on a mount (vcard-mapping D1, 7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
@@ -40,6 +43,8 @@ pub struct Style {
     pub version: Version,
     /// The line end of every rendered card.
     pub eol: Eol,
+    /// Up to where the service's fields are those of a card; the spelling of a field beyond is residue.
+    pub tier: Tier,
 }
 
 /// A version that is written. All of 2.1, 3.0 and 4.0 are read, whatever is written.

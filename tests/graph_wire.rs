@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use contactfs::auth::StaticToken;
 use contactfs::graph::{Client, DeltaFrom, DeltaItem, DeltaNext, Endpoint, Error, Mailbox};
-use contactfs::model::{ContactId, DeltaLink, FolderId};
+use contactfs::model::{ContactId, DeltaLink, FolderId, Tier};
 use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
@@ -38,7 +38,12 @@ fn client(server: &Server) -> Client {
 fn client_at(origin: &str) -> Client {
     let root = Url::parse(&format!("{origin}/v1.0")).unwrap();
     let tokens = StaticToken::new(SecretString::from(TOKEN));
-    Client::new(Endpoint::new(root, Mailbox::Me).unwrap(), Arc::new(tokens)).unwrap()
+    Client::new(
+        Endpoint::new(root, Mailbox::Me).unwrap(),
+        Arc::new(tokens),
+        Tier::Basic,
+    )
+    .unwrap()
 }
 
 fn link(server: &Server, rest: &str) -> DeltaLink {

@@ -11,7 +11,7 @@ use contactfs::auth::StaticToken;
 use contactfs::graph::{Client, DeltaFrom, DeltaNext, Endpoint, Mailbox, Write};
 use contactfs::model::{
     Address, ChangeKey, ClientId, Contact, ContactId, Email, Field, FolderId, Kind, ResidueText,
-    Value as Held,
+    Tier, Value as Held,
 };
 use contactfs::sandbox::FaultAction;
 use secrecy::SecretString;
@@ -251,7 +251,12 @@ async fn client_and_sandbox_keep_to_the_description() {
 fn client(world: &World) -> Client {
     let root = Url::parse(&world.graph_url()).unwrap();
     let tokens = StaticToken::new(SecretString::from(world.token()));
-    Client::new(Endpoint::new(root, Mailbox::Me).unwrap(), Arc::new(tokens)).unwrap()
+    Client::new(
+        Endpoint::new(root, Mailbox::Me).unwrap(),
+        Arc::new(tokens),
+        Tier::Basic,
+    )
+    .unwrap()
 }
 
 async fn folders(client: &Client) -> FolderId {

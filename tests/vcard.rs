@@ -16,7 +16,7 @@ mod corpus;
 
 use std::path::PathBuf;
 
-use contactfs::model::{Address, Contact, ContactId, Email, Field, Value};
+use contactfs::model::{Address, Contact, ContactId, Email, Field, Tier, Value};
 use contactfs::vcard::{self, Card, Eol, Residue, Style, Version};
 use jiff::civil::Date;
 use proptest::prelude::*;
@@ -44,6 +44,7 @@ fn own_cards_lose_nothing() {
             let style = Style {
                 version,
                 eol: Eol::Lf,
+                tier: Tier::All,
             };
             let card =
                 vcard::read(&bytes, None, style).unwrap_or_else(|error| panic!("{name}: {error}"));

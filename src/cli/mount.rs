@@ -109,6 +109,7 @@ fn settings(args: &MountArgs, dir: PathBuf) -> MountSettings {
         delete_grace: args.card.delete_grace,
         vcard_version: args.card.version(),
         eol: args.card.line_ending(),
+        extended: args.card.extended(),
         cache_size: args.card.cache_size,
         debug_fuse: args.debug_fuse,
     }

@@ -28,6 +28,8 @@ pub struct MountSettings {
     pub vcard_version: CardVersion,
     /// The line ending cards are written with.
     pub eol: LineEnding,
+    /// How much of what Outlook keeps beside Graph's properties is read.
+    pub extended: Extended,
     /// Most rendered cards kept in memory.
     pub cache_size: usize,
     /// Every kernel request is logged.
@@ -41,6 +43,15 @@ pub enum CardVersion {
     V3,
     /// RFC 6350.
     V4,
+}
+
+/// How many of the properties that Outlook keeps beside those of Graph are fields of a contact (vcard-mapping 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// The common ones.
+    Basic,
+    /// All that vCard has a name for.
+    All,
 }
 
 /// How the lines of a card end.

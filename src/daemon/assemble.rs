@@ -9,8 +9,9 @@ use url::Url;
 use super::run::Wake;
 use super::{RunError, RunErrorKind};
 use crate::auth::{ClientCredentials, StaticToken, TokenSource};
-use crate::config::{Account, CardVersion, LineEnding, MountSettings, SANDBOX_ACCOUNT};
+use crate::config::{Account, CardVersion, Extended, LineEnding, MountSettings, SANDBOX_ACCOUNT};
 use crate::graph::{Client, Endpoint, Error, Mailbox};
+use crate::model::Tier;
 use crate::store::{self, Store};
 use crate::sync::Failure;
 use crate::vcard::{Eol, Style, Version};
@@ -32,6 +33,7 @@ pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<
             LineEnding::Crlf => Eol::Crlf,
             LineEnding::Lf => Eol::Lf,
         },
+        tier: tier(settings),
     };
     Store::open(&account.state_dir, &owner, &account.graph_url, style).map_err(
         |error| match error {
@@ -44,13 +46,21 @@ pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<
     )
 }
 
-pub(super) fn client(account: &Account) -> Result<Client, RunError> {
+fn tier(settings: &MountSettings) -> Tier {
+    match settings.extended {
+        Extended::Basic => Tier::Basic,
+        Extended::All => Tier::All,
+    }
+}
+
+pub(super) fn client(account: &Account, settings: &MountSettings) -> Result<Client, RunError> {
     let sign_in = |error: String| RunError::new(RunErrorKind::SignIn, error);
     let graph_url = Url::parse(&account.graph_url).map_err(|error| sign_in(error.to_string()))?;
     let mailbox = account.mailbox.clone().map_or(Mailbox::Me, Mailbox::User);
     let endpoint =
         Endpoint::new(graph_url.clone(), mailbox).map_err(|error| sign_in(error.to_string()))?;
-    Client::new(endpoint, tokens(account, &graph_url)?).map_err(|error| sign_in(error.to_string()))
+    let tokens = tokens(account, &graph_url)?;
+    Client::new(endpoint, tokens, tier(settings)).map_err(|error| sign_in(error.to_string()))
 }
 
 fn tokens(account: &Account, graph_url: &Url) -> Result<Arc<dyn TokenSource>, RunError> {

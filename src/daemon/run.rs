@@ -48,7 +48,7 @@ pub fn mount(
     progress: &dyn Progress,
 ) -> Result<(), RunError> {
     let store = Arc::new(assemble::open_store(&account, &settings)?);
-    let client = assemble::client(&account)?;
+    let client = assemble::client(&account, &settings)?;
     let (wake, woken) = channel();
     let (commands, inbox) = mpsc::unbounded_channel();
     let engine = Engine::new(

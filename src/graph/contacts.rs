@@ -1,5 +1,7 @@
 //! Single contacts: reading, writing, finding a lost create.
 
+use std::iter::once;
+
 use reqwest::Method;
 use serde_json::Value;
 
@@ -15,7 +17,7 @@ impl Client {
     /// # Errors
     /// As a whole only for what concerns every request; else per contact.
     pub async fn contacts(&self, ids: &[ContactId]) -> Result<Vec<Result<Snapshot, Error>>, Error> {
-        let options = properties::expand(&[properties::RESIDUE, properties::CLIENT]);
+        let options = self.expand_all();
         self.read_each(ids, &options, |item| wire::snapshot(item, Source::Expanded))
             .await
     }
@@ -47,7 +49,7 @@ impl Client {
     ) -> Result<Vec<Version>, Error> {
         let options = format!(
             "$select=id,changeKey&{}&$top={top}&$skip={skip}",
-            properties::expand(&[properties::RESIDUE])
+            self.expand_card()
         );
         let mut target = self.path(&format!(
             "/contactFolders/{}/contacts?{options}",
@@ -99,9 +101,8 @@ impl Client {
         client: &ClientId,
     ) -> Result<Option<Snapshot>, Error> {
         let filter = properties::filter(properties::CLIENT, client.as_str());
-        let expand = properties::expand(&[properties::RESIDUE, properties::CLIENT]);
         let target = self.path(&format!(
-            "/contactFolders/{}/contacts?{filter}&{expand}",
+            "/contactFolders/{}/contacts?{filter}&$select=id,changeKey",
             segment(folder.as_str())?
         ));
         let page = self
@@ -109,31 +110,52 @@ impl Client {
             .send(Call::get(About::Folder, target))
             .await?
             .into_json()?;
-        let found = wire::rows(&page)?.first();
-        found
-            .map(|item| wire::snapshot(item, Source::ExpandedList))
-            .transpose()
+        let Some(found) = wire::versions(&page)?.pop() else {
+            return Ok(None);
+        };
+        // A list cuts long texts, so the contact is read itself.
+        let mut read = self.contacts(&[found.id]).await?;
+        match read.pop() {
+            // Whoever takes it for not made makes it twice.
+            Some(Err(Error::NotFound)) | None => Err(Error::Malformed {
+                what: "a created contact",
+            }),
+            Some(read) => read.map(Some),
+        }
     }
 
-    /// Reads the extended properties that must be carried along when a contact is moved by create and delete, as (id, value).
+    /// Reads the extended properties that no contact read here shows and that must be carried along when one is moved by
+    /// create and delete, as (id, value).
     ///
     /// # Errors
     /// [`Error::NotFound`] and whatever concerns every request.
     pub async fn move_extras(&self, id: &ContactId) -> Result<Vec<(String, String)>, Error> {
+        let carried = properties::carried(self.0.tier);
         let target = format!(
             "{}?$select=id&{}",
             self.contact_path(id)?,
-            properties::expand(properties::CARRIED)
+            properties::expand(carried.iter().copied())
         );
         let item = self
             .transport()
             .send(Call::get(About::Contact, target))
             .await?
             .into_json()?;
-        let held = properties::CARRIED
-            .iter()
-            .filter_map(|&id| Some((id.to_owned(), properties::value(&item, id)?.to_owned())));
+        let held = carried
+            .into_iter()
+            .filter_map(|id| Some((id.to_owned(), properties::value(&item, id)?.to_owned())));
         Ok(held.collect())
+    }
+
+    /// The query option for all that a card shows and `$select` cannot name.
+    fn expand_card(&self) -> String {
+        properties::expand(once(properties::RESIDUE).chain(properties::ids(self.0.tier)))
+    }
+
+    /// The same, and the private id.
+    fn expand_all(&self) -> String {
+        let own = [properties::RESIDUE, properties::CLIENT];
+        properties::expand(own.into_iter().chain(properties::ids(self.0.tier)))
     }
 
     /// The path of a contact, whichever folder it is in (graph-facts 4.3).

@@ -57,7 +57,7 @@ pub struct Snapshot {
     pub created: Option<Timestamp>,
     /// When it last changed, photo included.
     pub modified: Option<Timestamp>,
-    /// What it says.
+    /// What it says; fields kept as extended properties are there only if `residue` is.
     pub contact: Contact,
     /// Its residue, empty when it has none; `None` when this reply did not say.
     pub residue: Option<ResidueText>,
@@ -77,6 +77,11 @@ pub struct Version {
     pub change_key: ChangeKey,
     /// The residue as far as a list shows it.
     pub residue: ResidueHint,
+    /// The fields kept as extended properties, as far as a list shows them.
+    pub extended: Contact,
+    /// A text among these fields may have been cut. Read the contact with [`contacts`](super::Client::contacts) before
+    /// believing it.
+    pub is_cut: bool,
 }
 
 /// A residue from a list, which the service may have cut: header and checksum must match before it is believed

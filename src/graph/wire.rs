@@ -10,10 +10,10 @@ mod tests;
 mod write;
 
 pub(super) use read::{
-    Source, delta_page, error, folder, folders, next_link, parent, rows, snapshot, version,
+    Source, clean, day, delta_page, error, folder, folders, next_link, parent, snapshot, version,
     versions,
 };
-pub(super) use write::{create_body, folder_body, update_body};
+pub(super) use write::{create_body, folder_body, plain, update_body};
 
 /// What the service said in an error body; both empty when it said nothing readable.
 #[derive(Debug, Default)]

@@ -1,7 +1,8 @@
 //! A contact as a set of named properties.
 //!
 //! Every property of the Graph v1.0 contact that can be written is one [`Field`] with one [`Kind`]
-//! (graph-facts 1.1). A contact is a map from field to non-empty value, so "unset", `null`, `""`, `{}`
+//! (graph-facts 1.1), and so is every one that Outlook keeps beside them (graph-facts 6.3, vcard-mapping 3); the
+//! [`Tier`] tells which is which. A contact is a map from field to non-empty value, so "unset", `null`, `""`, `{}`
 //! and `[]` are one thing (graph-facts 1.3) and comparing, patching and merging are loops over a table.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,18 +11,18 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 macro_rules! fields {
-    ($($variant:ident $name:literal $kind:expr,)*) => {
-        /// A writable property of a contact.
+    ($($variant:ident $name:literal $kind:ident $tier:ident,)*) => {
+        /// A property of a contact.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
-        #[allow(missing_docs, reason = "each is the Graph property of the same name")]
+        #[allow(missing_docs, reason = "each is the Graph or Outlook property of the same name")]
         pub enum Field { $($variant,)* }
 
         impl Field {
-            /// Every field, in the order of the Graph reference.
+            /// Every field, in the order of the Graph reference, those of Outlook last.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The Graph property name.
+            /// The Graph property name, or ours for what Graph has no property for.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -31,6 +32,12 @@ macro_rules! fields {
             #[must_use]
             pub fn kind(self) -> Kind {
                 match self { $(Self::$variant => $kind,)* }
+            }
+
+            /// Where the service keeps the property.
+            #[must_use]
+            pub fn tier(self) -> Tier {
+                match self { $(Self::$variant => Tier::$tier,)* }
             }
         }
     };
@@ -54,47 +61,131 @@ pub enum Kind {
     Date,
 }
 
-const ANY: usize = usize::MAX;
+/// Where the service keeps a property, and so which mounts read it (vcard-mapping 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Among the properties of Graph v1.0: always read.
+    Graph,
+    /// An extended property that every mount reads.
+    #[default]
+    Basic,
+    /// An extended property that a mount reads when it is asked to read all.
+    All,
+}
+
+const TEXT: Kind = Kind::Text;
+const TWO: Kind = Kind::List { max: 2 };
+const THREE: Kind = Kind::List { max: 3 };
+const ANY: Kind = Kind::List { max: usize::MAX };
+const EMAILS: Kind = Kind::Emails;
+const ADDRESS: Kind = Kind::Address;
+const DATE: Kind = Kind::Date;
 
 fields! {
-    DisplayName "displayName" Kind::Text,
-    GivenName "givenName" Kind::Text,
-    MiddleName "middleName" Kind::Text,
-    Surname "surname" Kind::Text,
-    Title "title" Kind::Text,
-    Generation "generation" Kind::Text,
-    NickName "nickName" Kind::Text,
-    Initials "initials" Kind::Text,
-    FileAs "fileAs" Kind::Text,
-    YomiGivenName "yomiGivenName" Kind::Text,
-    YomiSurname "yomiSurname" Kind::Text,
-    YomiCompanyName "yomiCompanyName" Kind::Text,
-    CompanyName "companyName" Kind::Text,
-    Department "department" Kind::Text,
-    JobTitle "jobTitle" Kind::Text,
-    Profession "profession" Kind::Text,
-    OfficeLocation "officeLocation" Kind::Text,
-    Manager "manager" Kind::Text,
-    AssistantName "assistantName" Kind::Text,
-    BusinessHomePage "businessHomePage" Kind::Text,
-    EmailAddresses "emailAddresses" Kind::Emails,
-    BusinessPhones "businessPhones" Kind::List { max: 2 },
-    HomePhones "homePhones" Kind::List { max: 2 },
-    MobilePhone "mobilePhone" Kind::Text,
-    ImAddresses "imAddresses" Kind::List { max: 3 },
-    BusinessAddress "businessAddress" Kind::Address,
-    HomeAddress "homeAddress" Kind::Address,
-    OtherAddress "otherAddress" Kind::Address,
-    Birthday "birthday" Kind::Date,
-    SpouseName "spouseName" Kind::Text,
-    Children "children" Kind::List { max: ANY },
-    PersonalNotes "personalNotes" Kind::Text,
-    Categories "categories" Kind::List { max: ANY },
+    DisplayName "displayName" TEXT Graph,
+    GivenName "givenName" TEXT Graph,
+    MiddleName "middleName" TEXT Graph,
+    Surname "surname" TEXT Graph,
+    Title "title" TEXT Graph,
+    Generation "generation" TEXT Graph,
+    NickName "nickName" TEXT Graph,
+    Initials "initials" TEXT Graph,
+    FileAs "fileAs" TEXT Graph,
+    YomiGivenName "yomiGivenName" TEXT Graph,
+    YomiSurname "yomiSurname" TEXT Graph,
+    YomiCompanyName "yomiCompanyName" TEXT Graph,
+    CompanyName "companyName" TEXT Graph,
+    Department "department" TEXT Graph,
+    JobTitle "jobTitle" TEXT Graph,
+    Profession "profession" TEXT Graph,
+    OfficeLocation "officeLocation" TEXT Graph,
+    Manager "manager" TEXT Graph,
+    AssistantName "assistantName" TEXT Graph,
+    BusinessHomePage "businessHomePage" TEXT Graph,
+    EmailAddresses "emailAddresses" EMAILS Graph,
+    BusinessPhones "businessPhones" TWO Graph,
+    HomePhones "homePhones" TWO Graph,
+    MobilePhone "mobilePhone" TEXT Graph,
+    ImAddresses "imAddresses" THREE Graph,
+    BusinessAddress "businessAddress" ADDRESS Graph,
+    HomeAddress "homeAddress" ADDRESS Graph,
+    OtherAddress "otherAddress" ADDRESS Graph,
+    Birthday "birthday" DATE Graph,
+    SpouseName "spouseName" TEXT Graph,
+    Children "children" ANY Graph,
+    PersonalNotes "personalNotes" TEXT Graph,
+    Categories "categories" ANY Graph,
+    BusinessFax "businessFax" TEXT Basic,
+    HomeFax "homeFax" TEXT Basic,
+    OtherFax "otherFax" TEXT Basic,
+    Pager "pager" TEXT Basic,
+    OtherPhone "otherPhone" TEXT Basic,
+    CarPhone "carPhone" TEXT Basic,
+    AssistantPhone "assistantPhone" TEXT Basic,
+    CompanyPhone "companyPhone" TEXT Basic,
+    BusinessPostBox "businessPostBox" TEXT Basic,
+    HomePostBox "homePostBox" TEXT Basic,
+    OtherPostBox "otherPostBox" TEXT Basic,
+    PersonalHomePage "personalHomePage" TEXT Basic,
+    Anniversary "anniversary" DATE Basic,
+    PrimaryPhone "primaryPhone" TEXT All,
+    CallbackPhone "callbackPhone" TEXT All,
+    RadioPhone "radioPhone" TEXT All,
+    TextPhone "textPhone" TEXT All,
+    IsdnNumber "isdnNumber" TEXT All,
+    TelexNumber "telexNumber" TEXT All,
+    Gender "gender" TEXT All,
+    Hobbies "hobbies" TEXT All,
+    FreeBusyUrl "freeBusyUrl" TEXT All,
+    UserField1 "userField1" TEXT All,
+    UserField2 "userField2" TEXT All,
+    UserField3 "userField3" TEXT All,
+    UserField4 "userField4" TEXT All,
+    MailingAddress "mailingAddress" TEXT All,
+    Sensitivity "sensitivity" TEXT All,
 }
 
 impl Field {
     /// Most e-mail addresses the service takes (graph-facts 1.2).
     pub const MAX_EMAILS: usize = 3;
+
+    /// The four texts of a user's own that Outlook has, in their order.
+    pub const USER_FIELDS: [Self; 4] = [
+        Self::UserField1,
+        Self::UserField2,
+        Self::UserField3,
+        Self::UserField4,
+    ];
+
+    /// Fields that hold one telephone or fax number, the most telling first.
+    pub const NUMBERS: [Self; 15] = [
+        Self::MobilePhone,
+        Self::OtherPhone,
+        Self::PrimaryPhone,
+        Self::CompanyPhone,
+        Self::CarPhone,
+        Self::AssistantPhone,
+        Self::BusinessFax,
+        Self::HomeFax,
+        Self::OtherFax,
+        Self::Pager,
+        Self::CallbackPhone,
+        Self::RadioPhone,
+        Self::TextPhone,
+        Self::IsdnNumber,
+        Self::TelexNumber,
+    ];
+
+    /// Where the post-office box of an address is kept: v1.0 has no member for it.
+    #[must_use]
+    pub fn post_box(self) -> Option<Self> {
+        match self {
+            Self::BusinessAddress => Some(Self::BusinessPostBox),
+            Self::HomeAddress => Some(Self::HomePostBox),
+            Self::OtherAddress => Some(Self::OtherPostBox),
+            _ => None,
+        }
+    }
 
     /// Whether changing this field makes the service recompute `displayName` (graph-facts 1.4).
     #[must_use]
@@ -227,7 +318,13 @@ impl Contact {
     /// The birthday, if set.
     #[must_use]
     pub fn birthday(&self) -> Option<Date> {
-        match self.0.get(&Field::Birthday) {
+        self.day(Field::Birthday)
+    }
+
+    /// A field that is a calendar day, if set.
+    #[must_use]
+    pub fn day(&self, field: Field) -> Option<Date> {
+        match self.0.get(&field) {
             Some(Value::Date(date)) => Some(*date),
             _ => None,
         }
@@ -236,6 +333,14 @@ impl Contact {
     /// Every field that holds something, with its value.
     pub fn iter(&self) -> impl Iterator<Item = (Field, &Value)> {
         self.0.iter().map(|(field, value)| (*field, value))
+    }
+
+    /// Takes over every field of `other` that is kept beyond `tier`, in place of its own.
+    pub fn take_beyond(&mut self, tier: Tier, other: &Self) {
+        self.0.retain(|field, _| field.tier() <= tier);
+        let theirs = other.0.iter().filter(|(field, _)| field.tier() > tier);
+        self.0
+            .extend(theirs.map(|(field, value)| (*field, value.clone())));
     }
 
     /// The smallest change that turns `self` into `target`.

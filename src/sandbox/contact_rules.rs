@@ -280,9 +280,13 @@ fn apply_extended(extended: &mut Extended, value: &Value) -> Result<(), Refusal>
             .and_then(Value::as_str)
             .ok_or_else(|| Refusal::property("The extended property has no id."))?;
         let id = extended::canonical(id)?;
+        extended::check_writable(&id)?;
         match members.get("value") {
             None | Some(Value::Null) => drop(extended.remove(&id)),
-            Some(value) if text(value)?.is_empty() => drop(extended.remove(&id)),
+            // Only a text can be empty.
+            Some(value) if text(value)?.is_empty() && id.starts_with("String ") => {
+                drop(extended.remove(&id));
+            }
             Some(value) => {
                 let value = text(value)?;
                 extended::check_value(&id, value)?;

@@ -20,7 +20,7 @@ pub struct ServerContact {
     pub created: Option<Stamp>,
     /// When it was last changed.
     pub modified: Option<Stamp>,
-    /// What it says.
+    /// What it says; fields kept as extended properties are there only if `residue` is.
     pub contact: Contact,
     /// Its residue; `None` when this reply did not tell.
     pub residue: Option<ResidueText>,
@@ -209,7 +209,8 @@ impl Tx<'_> {
             .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
             .prepare_cached("UPDATE contact SET residue = coalesce(?4, CASE WHEN change_key IS ?2 THEN residue END),
-                 change_key = ?2, wire = ?3, modified = coalesce(?5, modified), created = coalesce(?6, created)
+                 wire = CASE WHEN ?4 IS NULL AND wire IS NOT NULL AND change_key IS ?2 THEN wire ELSE ?3 END,
+                 change_key = ?2, modified = coalesce(?5, modified), created = coalesce(?6, created)
                  WHERE id = ?1")?
             .execute((
                 id.0,

@@ -354,7 +354,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Records a residue that a listing showed, if the contact is still of that version.
+    /// Records what a listing showed beside the properties of Graph, if the contact is still of that version.
     ///
     /// # Errors
     /// When the database fails.
@@ -363,11 +363,17 @@ impl Tx<'_> {
         id: &ContactId,
         key: &ChangeKey,
         residue: &ResidueText,
+        extended: &Contact,
     ) -> Result<bool> {
+        let extended =
+            serde_json::to_string(extended).map_err(|error| Error::Corrupt(error.to_string()))?;
         let done = self
             .sql
-            .prepare_cached("UPDATE contact SET residue = ?3 WHERE graph = ?1 AND change_key = ?2 AND residue IS NULL")?
-            .execute((id.as_str(), key.as_str(), residue.as_str()))?;
+            .prepare_cached(
+                "UPDATE contact SET residue = ?3, wire = json_patch(wire, ?4)
+                 WHERE graph = ?1 AND change_key = ?2 AND residue IS NULL",
+            )?
+            .execute((id.as_str(), key.as_str(), residue.as_str(), extended))?;
         Ok(done > 0)
     }
 }

@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, yield_now};
 use super::pull::{Round, place};
 use super::{Engine, Failure, server_contact};
 use crate::graph::{DeltaFrom, DeltaItem, DeltaNext, Error, Snapshot};
-use crate::model::{DeltaLink, FolderId, ResidueText};
+use crate::model::{DeltaLink, FolderId, ResidueText, Tier};
 use crate::store::{self, FolderRow, Seen, Tx};
 use beside::Beside;
 
@@ -59,8 +59,8 @@ impl Engine {
         self.store.write::<_, store::Error>(|tx| {
             tx.foreign(|tx| {
                 for id in tx.without_residue(folder.id)? {
-                    if let Some((key, residue)) = found.residues.get(&id) {
-                        tx.set_residue(&id, key, residue)?;
+                    if let Some((key, rest)) = found.rests.get(&id) {
+                        tx.set_residue(&id, key, &rest.residue, &rest.extended)?;
                     }
                 }
                 take_whole(tx, folder, &found.whole)
@@ -192,7 +192,10 @@ fn take_row(
 ) -> Result<(), store::Error> {
     if !row.notes_cut {
         let mut theirs = server_contact(row);
-        theirs.residue = theirs.residue.or_else(|| beside.residue(row));
+        if let Some(rest) = beside.rest(row) {
+            theirs.residue = Some(rest.residue);
+            theirs.contact.take_beyond(Tier::Graph, &rest.extended);
+        }
         return tx.apply(folder.id, &theirs);
     }
     if tx.hear(folder.id, &row.id, &row.change_key)? == Seen::News {

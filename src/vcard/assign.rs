@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::draft::Draft;
 use super::line::Line;
-use super::meaning::Meaning;
+use super::meaning::{Meaning, labelled_field};
 use super::residue::{Entry, INVENTED_GIVEN_NAME, UNMAPPED};
 use super::{
-    Card, CardError, CardErrorKind, Version, compose, essence, render, settle, shadow, slots,
+    Card, CardError, CardErrorKind, Style, Version, compose, essence, render, settle, shadow, slots,
 };
 use crate::model::{Contact, ContactId, Email, Field, Value};
 
@@ -30,18 +30,18 @@ pub(super) struct Shown<'a> {
 pub(super) fn assign(
     mut lines: Vec<Numbered>,
     shown: Option<Shown<'_>>,
-    version: Version,
+    style: Style,
 ) -> Result<Card, CardError> {
     lines.retain(|(_, line)| line.name != "REV" && !shown.is_some_and(|shown| shown.made_up(line)));
     let Placement {
         mut contact,
         placed,
         left,
-    } = place(&lines, shown);
+    } = place(&lines, shown, style);
     if let Some(shown) = shown {
-        carry_over(&mut contact, &shown.card.contact);
+        carry_over(&mut contact, &shown.card.contact, style);
     }
-    let shadows = shadows(&contact, placed, shown, version);
+    let shadows = shadows(&contact, placed, shown, style.version);
     let kept = left.iter().chain(shadows.iter().map(|(_, line)| line));
     kept.copied().try_for_each(check_length)?;
     let unmapped = left
@@ -78,6 +78,10 @@ impl Shown<'_> {
                     && line.group.is_none()
                     && line.text() == slots::made_up_name(contact)
             }
+            "X-MS-OL-DEFAULT-POSTAL-ADDRESS" => {
+                let word = contact.text(Field::MailingAddress);
+                !word.is_empty() && line.raw == slots::mailing_line(word).raw
+            }
             _ => false,
         }
     }
@@ -101,7 +105,8 @@ struct Candidate<'a> {
 
 /// Fills the slots. A line that was residue although its slot was free stays residue: only a user
 /// who frees a taken slot means the next line to move up.
-fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Placement<'a> {
+fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>, style: Style) -> Placement<'a> {
+    let labels = labels(lines);
     let held = shown.filter(|shown| !shown.card.residue.is_empty());
     let held = held.map(|shown| Draft::of(&shown.card.contact));
     let several_categories = has_several_categories(lines);
@@ -115,6 +120,9 @@ fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Placement<'a> {
         let line = &numbered.1;
         let was_free = |meaning: &Meaning| held.as_ref().is_some_and(|held| held.has_room(meaning));
         let meaning = Meaning::of(line)
+            .or_else(|| Meaning::labelled(line, *labels.get(line.group.as_deref()?)?))
+            .filter(|meaning| has_home(meaning, style))
+            .map(|meaning| draft.aimed(meaning, shown.map(|shown| &shown.card.contact)))
             .filter(|meaning| !(was_left && was_free(meaning)))
             .filter(|_| !(several_categories && is_marked_category(line)));
         match meaning {
@@ -133,6 +141,21 @@ fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Placement<'a> {
         placed,
         left,
     }
+}
+
+/// Whether this mount keeps a meaning in a field. 4.0 has no word for the sensitivity (vcard-mapping 3).
+fn has_home(meaning: &Meaning, style: Style) -> bool {
+    let field = meaning.field();
+    let in_tier = field.is_none_or(|field| field.tier() <= style.tier);
+    in_tier && !(field == Some(Field::Sensitivity) && style.version == Version::V4)
+}
+
+/// What the labels of Apple's address book say of the lines that have the same prefix.
+fn labels(lines: &[Numbered]) -> BTreeMap<&str, Field> {
+    let labels = lines.iter().filter(|(_, line)| line.name == "X-ABLABEL");
+    labels
+        .filter_map(|(_, line)| Some((line.group.as_deref()?, labelled_field(&line.text())?)))
+        .collect()
 }
 
 /// By preference for FN and EMAIL, else in file order; what was residue comes last, so that it takes
@@ -176,11 +199,15 @@ fn is_marked_category(line: &Line) -> bool {
     line.name == "CATEGORIES" && (line.group.is_some() || !line.params.is_empty())
 }
 
-/// What a card does not always show is not deleted by its absence (vcard-mapping 2): `fileAs`, and
-/// the name beside an unchanged e-mail address.
-fn carry_over(contact: &mut Contact, shown: &Contact) {
-    if contact.text(Field::FileAs).is_empty() {
-        contact.set_text(Field::FileAs, shown.text(Field::FileAs));
+/// What a card does not always show is not deleted by its absence (vcard-mapping 2): `fileAs`, which address is for
+/// letters, the sensitivity in 4.0, and the name beside an unchanged e-mail address.
+fn carry_over(contact: &mut Contact, shown: &Contact, style: Style) {
+    let hidden = [Field::FileAs, Field::MailingAddress, Field::Sensitivity];
+    let count = if style.version == Version::V4 { 3 } else { 2 };
+    for field in hidden.into_iter().take(count) {
+        if contact.text(field).is_empty() {
+            contact.set_text(field, shown.text(field));
+        }
     }
     let mut known: Vec<&Email> = shown.emails().iter().collect();
     let mut emails = contact.emails().to_vec();

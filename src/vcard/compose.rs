@@ -1,9 +1,9 @@
 //! The canonical line of each meaning (vcard-mapping 2, 7).
 
 use super::line::{Line, Param};
-use super::meaning::{EMAIL_NAME, Meaning, has_scheme};
-use super::slots::{shows_email_name, shows_file_as};
-use super::{Version, dates, escape};
+use super::meaning::{EMAIL_NAME, Meaning, has_scheme, is_user};
+use super::slots::{self, shows_email_name, shows_file_as};
+use super::{Version, dates, escape, phones};
 use crate::model::{Address, Contact, Field};
 
 /// The canonical line of each meaning of a contact; `None` for what is only shown in a user's own
@@ -12,6 +12,12 @@ pub(super) fn lines(contact: &Contact, slots: &[Meaning], version: Version) -> V
     let mut preferred = contact.emails().len() > 1;
     let compose = |slot: &Meaning| match slot {
         Meaning::Text(Field::FileAs, _) if !shows_file_as(contact) => None,
+        Meaning::Text(Field::Sensitivity, _) if version == Version::V4 => None,
+        Meaning::Text(Field::MailingAddress, _) if version == Version::V4 => None,
+        Meaning::Address(field, address, post_box) => {
+            let is_mailing = version == Version::V4 && is_mailing(contact, *field);
+            Some(address_line(*field, address, post_box, is_mailing))
+        }
         Meaning::Email(email) => {
             let name = if shows_email_name(contact, email) {
                 email.name.as_str()
@@ -40,8 +46,14 @@ fn line(meaning: &Meaning, version: Version) -> Line {
         Meaning::Org(parts) => Line::new("ORG", vec![], structured(parts)),
         Meaning::Email(email) => email_line(&email.address, &email.name, version, false),
         Meaning::Item(field, text) => item_line(*field, text, version),
-        Meaning::Address(field, address) => address_line(*field, address),
-        Meaning::Birthday(date) => dates::line(*date, version),
+        Meaning::Address(field, address, post_box) => {
+            address_line(*field, address, post_box, false)
+        }
+        Meaning::Day(Field::Birthday, date) => dates::line("BDAY", *date, version),
+        Meaning::Day(_, date) => match version {
+            Version::V4 => dates::line("ANNIVERSARY", *date, version),
+            Version::V3 => dates::line("X-ANNIVERSARY", *date, version),
+        },
         Meaning::Categories(names) => {
             let names: Vec<String> = names.iter().map(|name| escape::text(name)).collect();
             Line::new("CATEGORIES", vec![], names.join(","))
@@ -50,6 +62,10 @@ fn line(meaning: &Meaning, version: Version) -> Line {
 }
 
 fn text_line(field: Field, text: &str, version: Version) -> Line {
+    if let Some(line) = phones::line(field, text, version) {
+        return line;
+    }
+    let in_4 = version == Version::V4;
     let name = match field {
         Field::DisplayName => "FN",
         Field::NickName => "NICKNAME",
@@ -63,8 +79,16 @@ fn text_line(field: Field, text: &str, version: Version) -> Line {
         Field::Initials => "X-MSGRAPH-INITIALS",
         Field::FileAs => "X-MSGRAPH-FILE-AS",
         Field::OfficeLocation => "X-MSGRAPH-OFFICE-LOCATION",
-        Field::MobilePhone => return typed("TEL", "cell", escape::text(text)),
         Field::BusinessHomePage => return typed("URL", "work", escape::uri(text)),
+        Field::PersonalHomePage => return typed("URL", "home", escape::uri(text)),
+        Field::FreeBusyUrl => return Line::new("FBURL", vec![], escape::uri(text)),
+        Field::Gender if in_4 => "GENDER",
+        Field::Gender => "X-GENDER",
+        Field::Hobbies if in_4 => "HOBBY",
+        Field::Hobbies => "X-MS-INTERESTS",
+        Field::Sensitivity => "CLASS",
+        Field::MailingAddress => return slots::mailing_line(text),
+        field if is_user(field) => "X-MS-TEXT",
         Field::SpouseName => return relative("spouse", "X-MS-SPOUSE", text, version),
         _ => "NOTE",
     };
@@ -99,9 +123,19 @@ fn preference(version: Version) -> Param {
     }
 }
 
-fn address_line(field: Field, address: &Address) -> Line {
+/// Whether an address is the one that Outlook takes for letters.
+fn is_mailing(contact: &Contact, field: Field) -> bool {
+    let word = match field {
+        Field::BusinessAddress => "WORK",
+        Field::HomeAddress => "HOME",
+        _ => "OTHER",
+    };
+    contact.text(Field::MailingAddress) == word
+}
+
+fn address_line(field: Field, address: &Address, post_box: &str, is_mailing: bool) -> Line {
     let parts = [
-        "",
+        post_box,
         "",
         &address.street,
         &address.city,
@@ -110,11 +144,15 @@ fn address_line(field: Field, address: &Address) -> Line {
         &address.country_or_region,
     ];
     let value = structured(&parts);
-    match field {
-        Field::BusinessAddress => typed("ADR", "work", value),
-        Field::HomeAddress => typed("ADR", "home", value),
-        _ => Line::new("ADR", vec![], value),
+    let mut params = match field {
+        Field::BusinessAddress => vec![Param::new("TYPE", &["work"])],
+        Field::HomeAddress => vec![Param::new("TYPE", &["home"])],
+        _ => vec![],
+    };
+    if is_mailing {
+        params.push(preference(Version::V4));
     }
+    Line::new("ADR", params, value)
 }
 
 fn relative(kind: &str, name_in_3: &str, text: &str, version: Version) -> Line {

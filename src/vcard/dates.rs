@@ -1,4 +1,4 @@
-//! Birthdays: which spellings are a calendar day (vcard-mapping 5).
+//! Birthdays and anniversaries: which spellings are a calendar day (vcard-mapping 5).
 
 use jiff::civil::Date;
 
@@ -11,7 +11,7 @@ pub(super) const NO_YEAR: i16 = 1604;
 const FIRST_YEAR: i16 = 1601;
 const OMIT_YEAR: &str = "X-APPLE-OMIT-YEAR";
 
-/// The day a BDAY line names; `None` when it is no full day, or not Gregorian.
+/// The day a line names; `None` when it is no full day, or not Gregorian.
 pub(super) fn day(line: &Line) -> Option<Date> {
     let gregorian = line
         .param("CALSCALE")
@@ -40,18 +40,16 @@ pub(super) fn has_time(line: &Line) -> bool {
     line.value.contains(['T', 't'])
 }
 
-/// The canonical line.
-pub(super) fn line(date: Date, version: Version) -> Line {
+/// The canonical line of that name.
+pub(super) fn line(name: &str, date: Date, version: Version) -> Line {
     let (year, month, day) = (date.year(), date.month(), date.day());
     match version {
-        Version::V4 if year == NO_YEAR => {
-            Line::new("BDAY", vec![], format!("--{month:02}{day:02}"))
-        }
-        Version::V4 => Line::new("BDAY", vec![], format!("{year:04}{month:02}{day:02}")),
+        Version::V4 if year == NO_YEAR => Line::new(name, vec![], format!("--{month:02}{day:02}")),
+        Version::V4 => Line::new(name, vec![], format!("{year:04}{month:02}{day:02}")),
         Version::V3 => {
             let omit = (year == NO_YEAR).then(|| Param::new(OMIT_YEAR, &[&NO_YEAR.to_string()]));
             Line::new(
-                "BDAY",
+                name,
                 omit.into_iter().collect(),
                 format!("{year:04}-{month:02}-{day:02}"),
             )
@@ -149,12 +147,12 @@ mod tests {
     #[test]
     fn canonical_forms() {
         let date = Date::constant(1985, 4, 2);
-        assert_eq!(line(date, Version::V4).raw, "BDAY:19850402");
-        assert_eq!(line(date, Version::V3).raw, "BDAY:1985-04-02");
+        assert_eq!(line("BDAY", date, Version::V4).raw, "BDAY:19850402");
+        assert_eq!(line("BDAY", date, Version::V3).raw, "BDAY:1985-04-02");
         let date = Date::constant(1604, 4, 2);
-        assert_eq!(line(date, Version::V4).raw, "BDAY:--0402");
+        assert_eq!(line("BDAY", date, Version::V4).raw, "BDAY:--0402");
         assert_eq!(
-            line(date, Version::V3).raw,
+            line("BDAY", date, Version::V3).raw,
             "BDAY;X-APPLE-OMIT-YEAR=1604:1604-04-02"
         );
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::meaning::{Meaning, NAME_PARTS, without_doubles};
+use super::meaning::{Meaning, NAME_PARTS, is_user, without_doubles};
 use crate::model::{Contact, Email, Field, Kind, Value};
 
 /// The slots filled so far.
@@ -34,16 +34,22 @@ impl Draft {
     /// Whether a meaning would find its slot free.
     pub(super) fn has_room(&self, meaning: &Meaning) -> bool {
         match meaning {
-            Meaning::Text(field, _) | Meaning::Address(field, _) => {
-                !self.fields.contains_key(field)
+            // A line of a user's own takes any of its four slots; which, `slot_of` says.
+            Meaning::Text(field, _) if is_user(*field) => {
+                let mut slots = Field::USER_FIELDS.iter();
+                slots.any(|slot| !self.fields.contains_key(slot))
             }
+            Meaning::Text(field, _) | Meaning::Day(field, _) => !self.fields.contains_key(field),
+            Meaning::Address(field, ..) => ![Some(*field), field.post_box()]
+                .into_iter()
+                .flatten()
+                .any(|part| self.fields.contains_key(&part)),
             Meaning::Name(_) => !self.named,
             Meaning::Org(_) => ![Field::CompanyName, Field::Department]
                 .iter()
                 .any(|part| self.fields.contains_key(part)),
             Meaning::Email(_) => self.emails.len() < Field::MAX_EMAILS,
             Meaning::Item(field, _) => self.lists.get(field).map_or(0, Vec::len) < limit(*field),
-            Meaning::Birthday(_) => !self.fields.contains_key(&Field::Birthday),
             Meaning::Categories(_) => !self.lists.contains_key(&Field::Categories),
         }
     }
@@ -68,11 +74,14 @@ impl Draft {
             }
             Meaning::Email(email) => self.emails.push(email.clone()),
             Meaning::Item(field, item) => self.lists.entry(*field).or_default().push(item.clone()),
-            Meaning::Address(field, address) => {
+            Meaning::Address(field, address, post_box) => {
                 self.fields.insert(*field, Value::Address(address.clone()));
+                if let Some(field) = field.post_box() {
+                    self.text(field, post_box);
+                }
             }
-            Meaning::Birthday(date) => {
-                self.fields.insert(Field::Birthday, Value::Date(*date));
+            Meaning::Day(field, date) => {
+                self.fields.insert(*field, Value::Date(*date));
             }
             Meaning::Categories(names) => {
                 self.lists
@@ -82,6 +91,25 @@ impl Draft {
             }
         }
         true
+    }
+
+    /// The same meaning for the slot it belongs in: a line of a user's own keeps the slot that held its text, else takes
+    /// the place of one that was edited, else a free one.
+    pub(super) fn aimed(&self, meaning: Meaning, shown: Option<&Contact>) -> Meaning {
+        let text = match meaning {
+            Meaning::Text(field, text) if is_user(field) => text,
+            other => return other,
+        };
+        let held = |slot: &Field| shown.map_or("", |shown| shown.text(*slot));
+        let free = || {
+            let slots = Field::USER_FIELDS.into_iter();
+            slots.filter(|slot| !self.fields.contains_key(slot))
+        };
+        let slot = free()
+            .find(|slot| held(slot) == text)
+            .or_else(|| free().find(|slot| !held(slot).is_empty()))
+            .or_else(|| free().next());
+        Meaning::Text(slot.unwrap_or(Field::UserField1), text)
     }
 
     /// The contact.

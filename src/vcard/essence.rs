@@ -53,7 +53,7 @@ fn named_like(user: &Line, mut canonical: Params) -> Params {
 fn is_spelling(line: &Line, name: &str, value: &str) -> bool {
     match line.name.as_str() {
         "EMAIL" => matches!((name, value), ("PREF", "1") | ("TYPE", "pref")),
-        "BDAY" => {
+        "BDAY" | "ANNIVERSARY" | "X-ANNIVERSARY" => {
             name == "X-APPLE-OMIT-YEAR" || (name == "VALUE" && value.eq_ignore_ascii_case("date"))
         }
         _ => false,
@@ -76,8 +76,13 @@ fn content(line: &Line) -> Content {
         )),
         "NICKNAME" => Content::Items(list(line)),
         "CATEGORIES" => Content::Items(super::meaning::without_doubles(&list(line))),
-        "BDAY" if dates::has_time(line) => Content::Text(line.value.clone()),
-        "BDAY" => Content::Day(Meaning::of(line), dates::omits_year(line)),
+        "CLASS" => Content::Text(line.text().to_ascii_uppercase()),
+        "BDAY" | "ANNIVERSARY" | "X-ANNIVERSARY" if dates::has_time(line) => {
+            Content::Text(line.value.clone())
+        }
+        "BDAY" | "ANNIVERSARY" | "X-ANNIVERSARY" => {
+            Content::Day(Meaning::of(line), dates::omits_year(line))
+        }
         _ => Content::Text(line.text()),
     }
 }

@@ -7,10 +7,10 @@ use std::collections::HashSet;
 
 use jiff::civil::Date;
 
-use super::dates;
 use super::escape::{split, unescape};
 use super::line::Line;
-use crate::model::{Address, Email, Field};
+use super::{dates, phones};
+use crate::model::{Address, Email, Field, Kind};
 
 /// What a line says. One line has one meaning; a contact is the sum of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +25,10 @@ pub(super) enum Meaning {
     Email(Email),
     /// One entry of a list field.
     Item(Field, String),
-    /// A postal address.
-    Address(Field, Address),
-    /// The birthday.
-    Birthday(Date),
+    /// A postal address and its post-office box.
+    Address(Field, Address, String),
+    /// The birthday or the anniversary.
+    Day(Field, Date),
     /// All categories.
     Categories(Vec<String>),
 }
@@ -53,14 +53,18 @@ impl Meaning {
             "ORG" => Self::Org(org_parts(line)),
             "NICKNAME" => Self::Text(Field::NickName, list(line).join(", ")),
             "EMAIL" => Self::Email(email(line)),
-            "TEL" => phone(line)?,
+            "TEL" => phones::phone(line)?,
+            "X-MS-TEL" => phones::special(line)?,
             "ADR" => address(line),
             "URL" => home_page(line)?,
-            "BDAY" => Self::Birthday(dates::day(line)?),
+            "BDAY" => Self::Day(Field::Birthday, dates::day(line)?),
+            "GENDER" | "X-GENDER" => Self::Text(Field::Gender, gender(line)?.to_owned()),
+            "CLASS" => Self::Text(Field::Sensitivity, class(line)?),
             "RELATED" => related(line)?,
             "X-MS-CHILD" | "X-CHILDREN" => Self::Item(Field::Children, line.text()),
             "CATEGORIES" => Self::Categories(without_doubles(&list(line))),
             name => match text_field(name) {
+                Some(field) if field.kind() == Kind::Date => Self::Day(field, dates::day(line)?),
                 Some(field) => Self::Text(field, line.text()),
                 None => Self::Item(Field::ImAddresses, im_address(line)?),
             },
@@ -68,14 +72,35 @@ impl Meaning {
         (!meaning.is_empty()).then_some(meaning)
     }
 
+    /// What a line says whose label says what it is about: Apple's X-ABDATE and X-ABRELATEDNAMES.
+    pub(super) fn labelled(line: &Line, field: Field) -> Option<Self> {
+        let meaning = match (line.name.as_str(), field.kind()) {
+            ("X-ABDATE", Kind::Date) => Self::Day(field, dates::day(line)?),
+            ("X-ABRELATEDNAMES", Kind::List { .. }) => Self::Item(field, line.text()),
+            ("X-ABRELATEDNAMES", Kind::Text) => Self::Text(field, line.text()),
+            _ => return None,
+        };
+        (!meaning.is_empty()).then_some(meaning)
+    }
+
+    /// The field it is about, if it is about one only.
+    pub(super) fn field(&self) -> Option<Field> {
+        match self {
+            Self::Text(field, _) | Self::Item(field, _) | Self::Day(field, _) => Some(*field),
+            _ => None,
+        }
+    }
+
     /// The residue slot of a shadow of this meaning.
     pub(super) fn slot(&self) -> &'static str {
         match self {
-            Self::Text(field, _) | Self::Item(field, _) | Self::Address(field, _) => field.name(),
+            Self::Text(field, _)
+            | Self::Item(field, _)
+            | Self::Day(field, _)
+            | Self::Address(field, ..) => field.name(),
             Self::Name(_) => "name",
             Self::Org(_) => "org",
             Self::Email(_) => Field::EmailAddresses.name(),
-            Self::Birthday(_) => Field::Birthday.name(),
             Self::Categories(_) => Field::Categories.name(),
         }
     }
@@ -88,6 +113,10 @@ impl Meaning {
             (Self::Email(mine), Self::Email(theirs)) if mine.name.is_empty() => {
                 mine.address == theirs.address
             }
+            // Which of the four a line is about is not written in it.
+            (Self::Text(mine, a), Self::Text(theirs, b)) if is_user(*mine) && is_user(*theirs) => {
+                a == b
+            }
             _ => self == wanted,
         }
     }
@@ -98,14 +127,36 @@ impl Meaning {
             Self::Name(parts) => parts.iter().all(String::is_empty),
             Self::Org(parts) => parts.iter().all(String::is_empty),
             Self::Email(email) => email.address.is_empty(),
-            Self::Address(_, address) => *address == Address::default(),
-            Self::Birthday(_) => false,
+            Self::Address(_, address, post_box) => {
+                *address == Address::default() && post_box.is_empty()
+            }
+            Self::Day(..) => false,
             Self::Categories(names) => names.is_empty(),
         }
     }
 }
 
-/// Fields that are one text, with the names other programs use for them.
+/// Whether a field is one of Outlook's four texts of the user's own.
+pub(super) fn is_user(field: Field) -> bool {
+    Field::USER_FIELDS.contains(&field)
+}
+
+/// The field that a label of Apple's address book names, written `Spouse` or `_$!<Spouse>!$_`.
+pub(super) fn labelled_field(label: &str) -> Option<Field> {
+    let inner = label
+        .strip_prefix("_$!<")
+        .and_then(|label| label.strip_suffix(">!$_"));
+    Some(match inner.unwrap_or(label).to_ascii_lowercase().as_str() {
+        "anniversary" => Field::Anniversary,
+        "assistant" => Field::AssistantName,
+        "manager" => Field::Manager,
+        "spouse" => Field::SpouseName,
+        "child" => Field::Children,
+        _ => return None,
+    })
+}
+
+/// Fields that are one text or day, with the names other programs use for them.
 fn text_field(name: &str) -> Option<Field> {
     Some(match name {
         "FN" => Field::DisplayName,
@@ -130,6 +181,16 @@ fn text_field(name: &str) -> Option<Field> {
         | "X-EVOLUTION-SPOUSE"
         | "X-WAB-SPOUSE"
         | "X-KADDRESSBOOK-X-SPOUSESNAME" => Field::SpouseName,
+        "ANNIVERSARY"
+        | "X-ANNIVERSARY"
+        | "X-MS-ANNIVERSARY"
+        | "X-EVOLUTION-ANNIVERSARY"
+        | "X-KADDRESSBOOK-X-ANNIVERSARY"
+        | "X-WAB-WEDDING" => Field::Anniversary,
+        "HOBBY" | "X-MS-INTERESTS" => Field::Hobbies,
+        "FBURL" => Field::FreeBusyUrl,
+        // The first of four: which of them it is, the assignment says.
+        "X-MS-TEXT" => Field::UserField1,
         _ => return None,
     })
 }
@@ -153,45 +214,27 @@ fn email(line: &Line) -> Email {
     }
 }
 
-/// Kinds of phone that v1.0 has no field for; a number of such a kind is residue.
-const OTHER_PHONES: [&str; 12] = [
-    "fax",
-    "pager",
-    "car",
-    "isdn",
-    "textphone",
-    "modem",
-    "bbs",
-    "main",
-    "x-primary",
-    "x-telex",
-    "assistant",
-    "company",
-];
-
-fn phone(line: &Line) -> Option<Meaning> {
-    let types = line.types();
-    let is = |kind: &str| types.iter().any(|found| found == kind);
-    if OTHER_PHONES.iter().any(|kind| is(kind)) {
-        return None;
-    }
-    let text = line.text();
-    let number = if line.is_value("uri") {
-        text.strip_prefix("tel:").unwrap_or(&text)
-    } else {
-        &text
-    };
-    let number = number.to_owned();
-    match () {
-        () if is("cell") || is("iphone") => Some(Meaning::Text(Field::MobilePhone, number)),
-        () if is("work") => Some(Meaning::Item(Field::BusinessPhones, number)),
-        () if is("home") => Some(Meaning::Item(Field::HomePhones, number)),
-        () => None,
+/// The sex, where nothing else is said; everything else Outlook has no place for.
+fn gender(line: &Line) -> Option<&'static str> {
+    match line.text().to_ascii_uppercase().as_str() {
+        "F" => Some("F"),
+        "M" => Some("M"),
+        "FEMALE" if line.name == "X-GENDER" => Some("F"),
+        "MALE" if line.name == "X-GENDER" => Some("M"),
+        _ => None,
     }
 }
 
-/// Post-office box and parts after the seventh have no field: a shadow keeps them. The extended
-/// address becomes the first line of the street, so that Outlook shows it (vcard-mapping 4).
+/// A sensitivity other than none. A line that says more stays as it is.
+fn class(line: &Line) -> Option<String> {
+    let word = line.text().to_ascii_uppercase();
+    let is_plain = line.group.is_none() && line.params.is_empty();
+    let is_known = matches!(word.as_str(), "PERSONAL" | "PRIVATE" | "CONFIDENTIAL");
+    (is_plain && is_known).then_some(word)
+}
+
+/// Parts after the seventh have no field: a shadow keeps them. The extended address becomes the first
+/// line of the street, so that Outlook shows it (vcard-mapping 4).
 fn address(line: &Line) -> Meaning {
     let parts: Vec<&str> = components(line).collect();
     let list = |at: usize, joint: &str| {
@@ -216,13 +259,18 @@ fn address(line: &Line) -> Meaning {
         () if types.iter().any(|kind| kind == "home") => Field::HomeAddress,
         () => Field::OtherAddress,
     };
-    Meaning::Address(field, address)
+    Meaning::Address(field, address, list(0, ","))
 }
 
 fn home_page(line: &Line) -> Option<Meaning> {
     let types = line.types();
-    let is_work = types.is_empty() || types.iter().any(|kind| kind == "work");
-    is_work.then(|| Meaning::Text(Field::BusinessHomePage, line.text()))
+    let is = |kind: &str| types.iter().any(|found| found == kind);
+    let field = match () {
+        () if types.is_empty() || is("work") => Field::BusinessHomePage,
+        () if is("home") => Field::PersonalHomePage,
+        () => return None,
+    };
+    Some(Meaning::Text(field, line.text()))
 }
 
 /// RELATED is a URI unless it says otherwise (RFC 6350 section 6.6.6); a URI names a card, not a

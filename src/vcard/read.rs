@@ -30,7 +30,7 @@ pub fn read(
     let scanned = scanned(bytes)?;
     check(&scanned)?;
     let shown = shown.map(|(card, id)| Shown { card, id });
-    assign(scanned.lines, shown, style.version)
+    assign(scanned.lines, shown, style)
 }
 
 /// Whether the text reaches from `BEGIN:VCARD` to a final `END:VCARD`; says nothing about what is

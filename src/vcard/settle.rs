@@ -59,9 +59,8 @@ pub(super) fn any_name(contact: &Contact) -> Option<&str> {
     let lists = [Field::BusinessPhones, Field::HomePhones]
         .into_iter()
         .flat_map(|field| contact.list(field));
-    let phones = lists
-        .map(String::as_str)
-        .chain([contact.text(Field::MobilePhone)]);
+    let numbers = Field::NUMBERS.into_iter().map(|field| contact.text(field));
+    let phones = lists.map(String::as_str).chain(numbers);
     texts
         .chain(emails)
         .chain(phones)

@@ -3,7 +3,7 @@
 
 use super::line::Line;
 use super::meaning::Meaning;
-use super::residue::Residue;
+use super::residue::{Entry, Residue};
 use crate::model::{Contact, Field};
 
 /// Slots that hold several fields.
@@ -45,14 +45,14 @@ fn understood(residue: &Residue) -> Vec<(&str, Meaning, &str)> {
         .entries()
         .iter()
         .filter(|entry| is_slot(&entry.slot));
-    let meaning = |raw| Line::parse(raw).and_then(|line| Meaning::of(&line));
     shadows
-        .filter_map(|entry| {
-            Some((
-                entry.slot.as_str(),
-                meaning(&entry.line)?,
-                entry.line.as_str(),
-            ))
-        })
+        .filter_map(|entry| Some((entry.slot.as_str(), meaning(entry)?, entry.line.as_str())))
         .collect()
+}
+
+/// What a kept line says. Its slot tells what a label told when it was kept.
+fn meaning(entry: &Entry) -> Option<Meaning> {
+    let line = Line::parse(&entry.line)?;
+    let field = Field::ALL.iter().find(|field| field.name() == entry.slot);
+    Meaning::of(&line).or_else(|| Meaning::labelled(&line, *field?))
 }

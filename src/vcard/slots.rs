@@ -1,5 +1,6 @@
 //! A contact as the ordered meanings its canonical card has (vcard-mapping 7).
 
+use super::line::Line;
 use super::meaning::{Meaning, NAME_PARTS};
 use super::settle::any_name;
 use crate::model::{Contact, Email, Field};
@@ -29,18 +30,45 @@ pub(super) fn slots(contact: &Contact) -> Vec<Meaning> {
     slots.extend(contact.emails().iter().cloned().map(Meaning::Email));
     items(&mut slots, contact, F::BusinessPhones);
     items(&mut slots, contact, F::HomePhones);
-    texts(&mut slots, contact, &[F::MobilePhone]);
+    texts(
+        &mut slots,
+        contact,
+        &[
+            F::MobilePhone,
+            F::BusinessFax,
+            F::HomeFax,
+            F::OtherFax,
+            F::Pager,
+            F::OtherPhone,
+            F::CarPhone,
+            F::PrimaryPhone,
+            F::IsdnNumber,
+            F::TelexNumber,
+            F::TextPhone,
+            F::AssistantPhone,
+            F::CompanyPhone,
+            F::CallbackPhone,
+            F::RadioPhone,
+        ],
+    );
     items(&mut slots, contact, F::ImAddresses);
     for field in [F::BusinessAddress, F::HomeAddress, F::OtherAddress] {
-        slots.extend(
-            contact
-                .address(field)
-                .map(|address| Meaning::Address(field, address.clone())),
-        );
+        slots.extend(address(contact, field));
     }
-    texts(&mut slots, contact, &[F::BusinessHomePage]);
-    slots.extend(contact.birthday().map(Meaning::Birthday));
-    texts(&mut slots, contact, &[F::SpouseName]);
+    texts(
+        &mut slots,
+        contact,
+        &[
+            F::MailingAddress,
+            F::BusinessHomePage,
+            F::PersonalHomePage,
+            F::FreeBusyUrl,
+        ],
+    );
+    for field in [F::Birthday, F::Anniversary] {
+        slots.extend(contact.day(field).map(|day| Meaning::Day(field, day)));
+    }
+    texts(&mut slots, contact, &[F::Gender, F::SpouseName]);
     items(&mut slots, contact, F::Children);
     texts(
         &mut slots,
@@ -51,8 +79,11 @@ pub(super) fn slots(contact: &Contact) -> Vec<Meaning> {
             F::Initials,
             F::FileAs,
             F::OfficeLocation,
+            F::Hobbies,
         ],
     );
+    texts(&mut slots, contact, &F::USER_FIELDS);
+    texts(&mut slots, contact, &[F::Sensitivity]);
     let categories = contact.list(F::Categories);
     slots.extend((!categories.is_empty()).then(|| Meaning::Categories(categories.to_vec())));
     texts(&mut slots, contact, &[F::PersonalNotes]);
@@ -117,6 +148,27 @@ pub(super) fn shows_file_as(contact: &Contact) -> bool {
         text(Field::CompanyName).to_owned(),
     ];
     !usual.iter().any(|form| form == text(Field::FileAs))
+}
+
+/// The line of 3.0 that says which address Outlook takes for letters, by its number there.
+pub(super) fn mailing_line(word: &str) -> Line {
+    let number = match word {
+        "HOME" => "1",
+        "WORK" => "2",
+        _ => "3",
+    };
+    Line::new("X-MS-OL-DEFAULT-POSTAL-ADDRESS", vec![], number.to_owned())
+}
+
+fn address(contact: &Contact, field: Field) -> Option<Meaning> {
+    let post_box = field.post_box().map_or("", |field| contact.text(field));
+    match contact.address(field) {
+        None if post_box.is_empty() => None,
+        address => {
+            let address = address.cloned().unwrap_or_default();
+            Some(Meaning::Address(field, address, post_box.to_owned()))
+        }
+    }
 }
 
 fn name(contact: &Contact) -> Meaning {

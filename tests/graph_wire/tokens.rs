@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use contactfs::auth::{AuthError, BoxFuture, ClientCredentials, TokenSource};
 use contactfs::graph::{Client, Endpoint, Error, Mailbox};
+use contactfs::model::Tier;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
@@ -37,6 +38,7 @@ fn renewing(server: &Server) -> Client {
     Client::new(
         Endpoint::new(root, Mailbox::Me).unwrap(),
         Arc::new(Renewing::default()),
+        Tier::Basic,
     )
     .unwrap()
 }

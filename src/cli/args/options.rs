@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::config::{CardVersion, Environment, LineEnding};
+use crate::config::{CardVersion, Environment, Extended, LineEnding};
 use crate::observe::log::{LogFormat, LogSettings};
 
 /// How saves travel and cards look.
@@ -41,6 +41,14 @@ pub(in crate::cli) struct CardOptions {
     #[arg(long, value_enum, default_value = "crlf", help_heading = "Cards")]
     eol: EolName,
 
+    /// Read this much of what Outlook keeps beside the properties of Graph
+    ///
+    /// basic: fax, pager, car and other numbers, post-office boxes, personal home page, anniversary. all: gender,
+    /// hobbies, free/busy address, user fields, sensitivity and rarer numbers as well. What is not read is kept as
+    /// part of the card all the same, but Outlook does not see it in its own place.
+    #[arg(long, value_enum, default_value = "basic", help_heading = "Cards")]
+    extended: ExtendedName,
+
     /// Keep this many cards in memory
     #[arg(
         long,
@@ -65,6 +73,14 @@ impl CardOptions {
         match self.eol {
             EolName::Crlf => LineEnding::Crlf,
             EolName::Lf => LineEnding::Lf,
+        }
+    }
+
+    /// How much is read.
+    pub(in crate::cli) fn extended(&self) -> Extended {
+        match self.extended {
+            ExtendedName::Basic => Extended::Basic,
+            ExtendedName::All => Extended::All,
         }
     }
 }
@@ -123,6 +139,12 @@ enum VersionName {
 enum EolName {
     Crlf,
     Lf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ExtendedName {
+    Basic,
+    All,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

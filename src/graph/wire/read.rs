@@ -9,7 +9,7 @@ use super::super::{DeltaItem, DeltaNext, DeltaPage, Error, ResidueHint, Snapshot
 use super::ServiceError;
 use crate::model::{
     Address, ChangeKey, ClientId, Contact, ContactId, DeltaLink, Email, Field, Folder, FolderId,
-    Kind, ResidueText, Value,
+    Kind, ResidueText, Tier, Value,
 };
 
 /// The longest text taken from one property, in bytes; the rest is dropped.
@@ -28,20 +28,8 @@ pub(in super::super) enum Source {
     Expanded,
     /// The echo of a write: everything but extended properties.
     Echo,
-    /// A list with our extended properties expanded; notes may be cut.
-    ExpandedList,
     /// A delta page: notes may be cut, properties may be missing, no extended properties.
     Delta,
-}
-
-impl Source {
-    fn is_expanded(self) -> bool {
-        matches!(self, Self::Expanded | Self::ExpandedList)
-    }
-
-    fn is_list(self) -> bool {
-        matches!(self, Self::ExpandedList | Self::Delta)
-    }
 }
 
 /// Reads one contact.
@@ -49,22 +37,23 @@ impl Source {
 /// # Errors
 /// [`Error::Malformed`] without an id or version.
 pub(in super::super) fn snapshot(item: &Json, source: Source) -> Result<Snapshot, Error> {
-    let extended = |id| {
-        source
-            .is_expanded()
-            .then(|| properties::value(item, id).unwrap_or_default())
-    };
+    let is_expanded = source == Source::Expanded;
+    let extended = |id| is_expanded.then(|| properties::value(item, id).unwrap_or_default());
     let client = extended(properties::CLIENT).filter(|text| !text.is_empty());
+    let mut contact = contact(item);
+    if is_expanded {
+        contact.take_beyond(Tier::Graph, &properties::fields(item));
+    }
     Ok(Snapshot {
         id: id(item)?,
         change_key: change_key(item)?,
         parent: string(item, "parentFolderId").map(FolderId::new),
         created: timestamp(item, "createdDateTime"),
         modified: timestamp(item, "lastModifiedDateTime"),
-        contact: contact(item),
+        contact,
         residue: extended(properties::RESIDUE).map(ResidueText::new),
         client: client.map(ClientId::new),
-        notes_cut: source.is_list() && (notes_look_cut(item) || is_partial(item)),
+        notes_cut: source == Source::Delta && (notes_look_cut(item) || is_partial(item)),
     })
 }
 
@@ -78,6 +67,8 @@ pub(in super::super) fn version(item: &Json) -> Result<Version, Error> {
         id: id(item)?,
         change_key: change_key(item)?,
         residue,
+        extended: properties::fields(item),
+        is_cut: properties::looks_cut(item),
     })
 }
 
@@ -224,9 +215,14 @@ fn change_key(item: &Json) -> Result<ChangeKey, Error> {
         })
 }
 
+fn graph_fields() -> impl Iterator<Item = Field> {
+    let fields = Field::ALL.iter().copied();
+    fields.filter(|field| field.tier() == Tier::Graph)
+}
+
 fn contact(item: &Json) -> Contact {
     let mut contact = Contact::default();
-    for &field in Field::ALL {
+    for field in graph_fields() {
         let Some(json) = item
             .get(field.name())
             .filter(|json| !json.is_null() && **json != "")
@@ -250,7 +246,7 @@ fn value(field: Field, json: &Json) -> Option<Value> {
         Kind::List { .. } => Some(Value::List(list(field.name(), json.as_array()?))),
         Kind::Emails => Some(Value::Emails(emails(json.as_array()?))),
         Kind::Address => json.is_object().then(|| Value::Address(address(json))),
-        Kind::Date => birthday(json.as_str()?).map(Value::Date),
+        Kind::Date => day(json.as_str()?).map(Value::Date),
     }
 }
 
@@ -296,9 +292,9 @@ fn address(json: &Json) -> Address {
     }
 }
 
-/// The day of a birthday. The service answers 11:59 UTC, Outlook writes local midnight as UTC: the nearest day, which is
+/// The day of a birthday or anniversary. The service answers 11:59 UTC, Outlook writes local midnight as UTC: the nearest day, which is
 /// that of twelve hours later, serves both (graph-facts 1.5, trap 9).
-fn birthday(moment: &str) -> Option<Date> {
+pub(in super::super) fn day(moment: &str) -> Option<Date> {
     if let Ok(moment) = moment.parse::<Timestamp>() {
         let noon = moment.checked_add(SignedDuration::from_hours(12)).ok()?;
         return Some(TimeZone::UTC.to_datetime(noon).date());
@@ -319,9 +315,7 @@ fn notes_look_cut(item: &Json) -> bool {
 
 /// Whether properties are missing altogether; the service promises only the changed ones in delta (graph-facts 3.2).
 fn is_partial(item: &Json) -> bool {
-    Field::ALL
-        .iter()
-        .any(|field| item.get(field.name()).is_none())
+    graph_fields().any(|field| item.get(field.name()).is_none())
 }
 
 fn timestamp(item: &Json, name: &str) -> Option<Timestamp> {
@@ -334,7 +328,7 @@ fn string<'a>(item: &'a Json, name: &str) -> Option<&'a str> {
 }
 
 /// Text with plain line ends and a bounded length.
-fn clean(name: &'static str, text: &str) -> String {
+pub(in super::super) fn clean(name: &'static str, text: &str) -> String {
     bounded(name, text).replace("\r\n", "\n")
 }
 

@@ -233,7 +233,7 @@ fn notes_from_a_list_may_be_cut() {
         snapshot(&item, source).unwrap().notes_cut
     };
     assert!(cut(&"é".repeat(256), Source::Delta));
-    assert!(cut("\r\nline", Source::ExpandedList));
+    assert!(cut("\r\nline", Source::Delta));
     assert!(!cut(&"é".repeat(256), Source::Expanded));
     assert!(!cut(&format!("a\n{}", "x".repeat(254)), Source::Delta));
     assert!(!cut(&"x".repeat(300), Source::Delta));

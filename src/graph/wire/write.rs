@@ -5,7 +5,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::super::properties;
-use crate::model::{Address, ClientId, Contact, Email, Field, Kind, Patch, ResidueText, Value};
+use crate::model::{
+    Address, ClientId, Contact, Email, Field, Kind, Patch, ResidueText, Tier, Value,
+};
+
+/// The member that holds extended properties.
+const EXTENDED: &str = "singleValueExtendedProperties";
 
 /// The body that creates a contact.
 pub(in super::super) fn create_body(
@@ -16,6 +21,7 @@ pub(in super::super) fn create_body(
 ) -> Json {
     let mut body: Map<String, Json> = contact
         .iter()
+        .filter(|(field, _)| field.tier() == Tier::Graph)
         .map(|(field, value)| (field.name().to_owned(), created(value)))
         .collect();
     let mut extended = vec![properties::to_json(properties::CLIENT, client.as_str())];
@@ -23,11 +29,16 @@ pub(in super::super) fn create_body(
         extended.push(properties::to_json(properties::RESIDUE, residue.as_str()));
     }
     extended.extend(
+        contact
+            .iter()
+            .filter_map(|(field, value)| properties::field_to_json(field, Some(value))),
+    );
+    extended.extend(
         extra
             .iter()
             .map(|(id, value)| properties::to_json(id, value)),
     );
-    body.insert("singleValueExtendedProperties".to_owned(), extended.into());
+    body.insert(EXTENDED.to_owned(), extended.into());
     body.into()
 }
 
@@ -39,14 +50,19 @@ pub(in super::super) fn update_body(
 ) -> Json {
     let mut body: Map<String, Json> = patch
         .iter()
+        .filter(|(field, _)| field.tier() == Tier::Graph)
         .map(|(field, value)| (field.name().to_owned(), patched(field, value)))
         .collect();
     if let Some(name) = resent_display_name(patch, target) {
         body.insert(Field::DisplayName.name().to_owned(), name.into());
     }
-    if let Some(residue) = residue {
-        let extended = json!([properties::to_json(properties::RESIDUE, residue.as_str())]);
-        body.insert("singleValueExtendedProperties".to_owned(), extended);
+    let residue = residue.map(|residue| properties::to_json(properties::RESIDUE, residue.as_str()));
+    let fields = patch
+        .iter()
+        .filter_map(|(field, value)| properties::field_to_json(field, value));
+    let extended: Vec<Json> = residue.into_iter().chain(fields).collect();
+    if !extended.is_empty() {
+        body.insert(EXTENDED.to_owned(), extended.into());
     }
     body.into()
 }
@@ -78,7 +94,8 @@ fn patched(field: Field, value: Option<&Value>) -> Json {
     }
 }
 
-fn plain(value: &Value) -> Json {
+/// A value as JSON; an address with all its members.
+pub(in super::super) fn plain(value: &Value) -> Json {
     match value {
         Value::Text(text) => text.as_str().into(),
         Value::List(list) => list.as_slice().into(),

@@ -2,7 +2,7 @@
 
 use super::super::{ContactRow, Job, Op, Problem, Result, RowId, Seq, Tx};
 use super::ServerContact;
-use crate::model::{ChangeKey, ContactId, ResidueText};
+use crate::model::{ChangeKey, ContactId, ResidueText, Tier};
 
 /// How many superseded versions of ours are remembered per contact.
 const OLD_KEYS: usize = 4;
@@ -56,14 +56,15 @@ impl Tx<'_> {
         else {
             return Ok(());
         };
-        let residue = theirs.residue.clone().or_else(|| sent_residue(&job));
-        self.set_wire(
-            row.id,
-            &ServerContact {
-                residue,
-                ..theirs.clone()
-            },
-        )?;
+        let mut theirs = theirs.clone();
+        if theirs.residue.is_none() {
+            // The reply does not show extended properties: they are what was sent.
+            theirs.residue = sent_residue(&job);
+            if let Some(ours) = &job.ours {
+                theirs.contact.take_beyond(Tier::Graph, &ours.contact);
+            }
+        }
+        self.set_wire(row.id, &theirs)?;
         self.remember_key(&row, &job, &theirs.change_key)?;
         self.rebase_edit(&row, job.base_key.as_ref(), &theirs.change_key)?;
         self.mark_seen(row.id)?;

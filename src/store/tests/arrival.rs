@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{World, folder, person};
-use crate::model::{ChangeKey, ContactId, ResidueText, Stamp};
+use crate::model::{ChangeKey, Contact, ContactId, ResidueText, Stamp};
 use crate::names;
 use crate::store::{FolderRowId, ServerContact};
 
@@ -35,7 +35,12 @@ fn load(people: &[ServerContact], late: &[bool]) -> BTreeMap<String, String> {
     }
     world.change(|tx| {
         for person in people {
-            tx.set_residue(&person.id, &ChangeKey::new("1"), &ResidueText::new(""))?;
+            tx.set_residue(
+                &person.id,
+                &ChangeKey::new("1"),
+                &ResidueText::new(""),
+                &Contact::default(),
+            )?;
         }
         let rest = tx.unshown(made.id, 99)?;
         rest.into_iter().try_for_each(|id| tx.show(id))

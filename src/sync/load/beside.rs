@@ -1,5 +1,5 @@
-//! What the delta query leaves out, read beside it: lists with `$expand` show the residues (graph-facts 3.1, 3.2), and what
-//! a row or a list has cut is read singly. The service takes four requests at a time (graph-facts 9.2): one is the delta
+//! What the delta query leaves out, read beside it: lists with `$expand` show the residues and the fields kept as extended
+//! properties (graph-facts 3.1, 3.2), and what a row or a list has cut is read singly. The service takes four requests at a time (graph-facts 9.2): one is the delta
 //! query's, the others are used here, and the fourth as well once the pages have ended.
 //!
 //! A failure ends nothing: what is missing at the end is read by the loader.
@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::graph::{Client, Snapshot, Version};
-use crate::model::{ChangeKey, ContactId, FolderId, ResidueText};
+use crate::model::{ChangeKey, Contact, ContactId, FolderId, ResidueText};
 use crate::vcard::Residue;
 
 /// Rows asked for in one list page.
@@ -23,10 +23,18 @@ const READERS: usize = 3;
 /// What was read beside the pages and not taken yet.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Residues that lists showed whole, each with the version it belongs to.
-    pub(super) residues: HashMap<ContactId, (ChangeKey, ResidueText)>,
+    /// What lists showed whole, each with the version it belongs to.
+    pub(super) rests: HashMap<ContactId, (ChangeKey, Rest)>,
     /// Contacts that were read singly.
     pub(super) whole: Vec<Snapshot>,
+}
+
+/// What a row of the delta query does not show of a contact.
+#[derive(Clone)]
+pub(super) struct Rest {
+    pub(super) residue: ResidueText,
+    /// The fields kept as extended properties.
+    pub(super) extended: Contact,
 }
 
 /// Readers at work beside one folder's delta query; they end with it.
@@ -79,11 +87,11 @@ impl Beside {
         let _asked = self.ask.send(id.clone());
     }
 
-    /// The residue of this version, if a list has shown it already.
-    pub(super) fn residue(&self, row: &Snapshot) -> Option<ResidueText> {
+    /// The rest of this version, if a list has shown it already.
+    pub(super) fn rest(&self, row: &Snapshot) -> Option<Rest> {
         let found = self.shared.found();
-        let (of, residue) = found.residues.get(&row.id)?;
-        (*of == row.change_key).then(|| residue.clone())
+        let (of, rest) = found.rests.get(&row.id)?;
+        (*of == row.change_key).then(|| rest.clone())
     }
 
     /// The contacts read singly since the last call.
@@ -123,12 +131,15 @@ impl Shared {
         }
     }
 
-    /// Takes what a list shows of a residue, if it checks out.
+    /// Takes what a list shows, if it checks out.
     fn take_row(&self, row: Version, ask: &UnboundedSender<ContactId>) {
-        let text = ResidueText::new(row.residue.0.unwrap_or_default());
-        if Residue::decode(&text).is_ok() {
-            let known = (row.change_key, text);
-            self.found().residues.insert(row.id, known);
+        let residue = ResidueText::new(row.residue.0.unwrap_or_default());
+        if !row.is_cut && Residue::decode(&residue).is_ok() {
+            let rest = Rest {
+                residue,
+                extended: row.extended,
+            };
+            self.found().rests.insert(row.id, (row.change_key, rest));
         } else {
             let _asked = ask.send(row.id);
         }

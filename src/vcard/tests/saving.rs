@@ -137,7 +137,9 @@ fn names_for_a_create() {
     assert_eq!(given("ORG:Org\nEMAIL:e@x"), "Org");
     assert_eq!(given("EMAIL:e@x\nTEL;TYPE=work:1"), "e@x");
     assert_eq!(given("TEL;TYPE=cell:1"), "1");
-    assert_eq!(given("TEL:1"), "Unnamed");
+    assert_eq!(given("TEL:1"), "1");
+    assert_eq!(given("TEL;TYPE=work,fax:1"), "1");
+    assert_eq!(given("TEL;TYPE=bbs:1"), "Unnamed");
 }
 
 #[test]
