@@ -18,6 +18,7 @@ mod essence;
 mod fold;
 mod line;
 mod meaning;
+mod merge;
 mod phones;
 mod read;
 mod render;
@@ -30,6 +31,7 @@ mod v21;
 
 pub use card::{Card, derived_uid};
 pub use error::{CardError, CardErrorKind};
+pub use merge::{Merged, Prefer, merge};
 pub use read::{is_complete, read};
 pub use render::render;
 pub use residue::{BrokenResidue, Residue};

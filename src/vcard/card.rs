@@ -45,6 +45,17 @@ impl Card {
         Self { contact, residue }
     }
 
+    /// A card of parts that agree but for what was changed in one of them: an invented given name stays hidden as long
+    /// as there is no other.
+    pub(super) fn settled(contact: &Contact, residue: &Residue) -> Self {
+        let contact = settle::clean(contact);
+        let mut residue = settle::residue(&contact, residue);
+        if !contact.text(Field::GivenName).is_empty() {
+            residue.set(INVENTED_GIVEN_NAME, None);
+        }
+        Self { contact, residue }
+    }
+
     /// What a POST sends.
     ///
     /// The service refuses a contact without a given name (graph-facts 1.4), so one is invented from

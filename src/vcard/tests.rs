@@ -1,6 +1,7 @@
 //! Laws of the whole module, over generated contacts.
 
 mod mapping;
+mod merging;
 mod refusals;
 mod saving;
 
