@@ -31,7 +31,8 @@
 //!   take is kept beside the contact.
 //! - **Nothing is sent blindly.** The version is compared before a change or a deletion, and a create whose reply was
 //!   lost is looked for before it is tried again.
-//! - **The loser is kept**, whoever wins.
+//! - **Two changes become one card.** Each save is merged with what changed elsewhere since the text it was edited from, which
+//!   its inode still has; see [`vcard::merge()`]. **The loser is kept**, whoever wins.
 //!
 //! # Threads and locks
 //!

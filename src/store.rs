@@ -11,8 +11,10 @@ mod apply;
 mod blobs;
 mod check;
 mod checkpoint;
+mod clash;
 mod contacts;
 mod folders;
+mod history;
 mod inodes;
 mod outbox;
 mod reject;
@@ -32,14 +34,16 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 pub use apply::{Seen, ServerContact};
 pub use blobs::Blobs;
 pub use check::check;
+pub use clash::Clash;
 pub use contacts::{ContactRow, RowId};
 pub use folders::{FolderRow, FolderRowId};
+pub use history::{Fate, Version};
 pub use inodes::{Attr, InodeKind, InodeRow};
 pub use outbox::{Job, Op, Pending, Seq, TakenBack, Unlinked};
 pub use reject::Problem;
 
 use crate::model::{Ino, Stamp, Tier};
-use crate::vcard::Style;
+use crate::vcard::{Prefer, Style};
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +159,7 @@ pub struct Store {
     blobs: Blobs,
     reachable: AtomicBool,
     style: Style,
+    prefer: Prefer,
     path: PathBuf,
     checkpointer: checkpoint::Checkpointer,
     events: OnceLock<Arc<dyn Events>>,
@@ -196,6 +201,7 @@ impl Store {
             blobs: Blobs::open(&dir.join("scratch"))?,
             reachable: AtomicBool::new(true),
             style,
+            prefer: Prefer::default(),
             checkpointer: checkpoint::Checkpointer::start(path.clone())?,
             path,
             events: OnceLock::new(),
@@ -205,6 +211,12 @@ impl Store {
         store.recover()?;
         File::open(dir)?.sync_all()?; // The files' own names; `sync_durable` syncs what is in them.
         Ok(store)
+    }
+
+    /// Says whose value stands where both sides changed the same property (behaviour 6.2).
+    #[must_use]
+    pub fn preferring(self, prefer: Prefer) -> Self {
+        Self { prefer, ..self }
     }
 
     /// Makes the mirror and names it, with nothing committed between what it reads and what it hears; only the first
@@ -273,6 +285,7 @@ impl Store {
             sql,
             blobs: &self.blobs,
             style: self.style,
+            prefer: self.prefer,
             now: Stamp::now(),
             foreign: false,
             notices: Vec::new(),
@@ -317,6 +330,11 @@ impl Store {
         }
     }
 
+    /// Returns when the listener knows of every change that a read has seen.
+    pub(crate) fn told(&self) {
+        drop(self.writer());
+    }
+
     /// Runs a read over the last committed state.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         look(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))
@@ -359,10 +377,7 @@ impl Store {
              DELETE FROM orphan WHERE ino IN (SELECT ino FROM gone);
              DROP TABLE gone;",
         )?;
-        writer.execute(
-            "DELETE FROM edit WHERE ino NOT IN (SELECT ino FROM inode)",
-            [],
-        )?;
+        history::prune(&writer, now, history::SIZE)?;
         let mut wanted = writer.prepare("SELECT ino FROM inode WHERE kind = 3 OR dirty")?;
         let wanted: HashSet<u64> = wanted
             .query_map([], |row| row.get(0))?
@@ -397,6 +412,7 @@ pub struct Tx<'a> {
     sql: Transaction<'a>,
     blobs: &'a Blobs,
     style: Style,
+    prefer: Prefer,
     now: Stamp,
     foreign: bool,
     notices: Vec<Notice>,

@@ -211,14 +211,17 @@ impl Tree {
     pub fn verdict(&self, ticket: Ticket) -> Result<Option<std::result::Result<(), Problem>>> {
         let waits = self.store.waiting(ticket.contact, ticket.seq)?.is_some();
         // Looked at second: a refusal is recorded together with the removal of its row.
-        if let Some(problem) = self.store.problem(ticket.contact, ticket.seq)? {
-            return Ok(Some(Err(problem)));
-        }
-        if waits {
+        let problem = self.store.problem(ticket.contact, ticket.seq)?;
+        if waits && problem.is_none() {
             return Ok((!self.store.is_reachable()).then_some(Ok(())));
         }
+        let is_contact = self.store.contact(ticket.contact)?.is_some();
+        self.store.told(); // Whoever hears the verdict finds the files that go with it.
+        if let Some(problem) = problem {
+            return Ok(Some(Err(problem)));
+        }
         let is_named = self.stat(ticket.ino).is_ok_and(|stat| stat.nlink > 0);
-        if is_named && self.store.contact(ticket.contact)?.is_none() {
+        if is_named && !is_contact {
             // A new contact that the service refused is a draft again.
             let sentence = "refused: the .error file beside it says why".to_owned();
             return Ok(Some(Err(Problem::Rejected(sentence))));

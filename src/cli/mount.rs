@@ -107,6 +107,7 @@ fn settings(args: &MountArgs, dir: PathBuf) -> MountSettings {
         sync: args.card.sync,
         fsync_timeout: args.card.fsync_timeout,
         delete_grace: args.card.delete_grace,
+        conflict: args.card.winner(),
         vcard_version: args.card.version(),
         eol: args.card.line_ending(),
         extended: args.card.extended(),

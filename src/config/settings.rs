@@ -24,6 +24,8 @@ pub struct MountSettings {
     pub fsync_timeout: Duration,
     /// Time between an unlink and its DELETE (behaviour 4.4).
     pub delete_grace: Duration,
+    /// Whose value stands where a property was changed here and there (behaviour 6.2).
+    pub conflict: Winner,
     /// The version cards are written in.
     pub vcard_version: CardVersion,
     /// The line ending cards are written with.
@@ -34,6 +36,15 @@ pub struct MountSettings {
     pub cache_size: usize,
     /// Every kernel request is logged.
     pub debug_fuse: bool,
+}
+
+/// A side of a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Winner {
+    /// The service.
+    Theirs,
+    /// This machine.
+    Ours,
 }
 
 /// A version of the vCard format.

@@ -9,12 +9,14 @@ use url::Url;
 use super::run::Wake;
 use super::{RunError, RunErrorKind};
 use crate::auth::{ClientCredentials, StaticToken, TokenSource};
-use crate::config::{Account, CardVersion, Extended, LineEnding, MountSettings, SANDBOX_ACCOUNT};
+use crate::config::{
+    Account, CardVersion, Extended, LineEnding, MountSettings, SANDBOX_ACCOUNT, Winner,
+};
 use crate::graph::{Client, Endpoint, Error, Mailbox};
 use crate::model::Tier;
 use crate::store::{self, Store};
 use crate::sync::Failure;
-use crate::vcard::{Eol, Style, Version};
+use crate::vcard::{Eol, Prefer, Style, Version};
 use crate::{fs, sync, tree};
 
 pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<Store, RunError> {
@@ -35,15 +37,20 @@ pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<
         },
         tier: tier(settings),
     };
-    Store::open(&account.state_dir, &owner, &account.graph_url, style).map_err(
-        |error| match error {
+    let prefer = match settings.conflict {
+        Winner::Theirs => Prefer::Theirs,
+        Winner::Ours => Prefer::Ours,
+    };
+    let store = Store::open(&account.state_dir, &owner, &account.graph_url, style);
+    store
+        .map(|store| store.preferring(prefer))
+        .map_err(|error| match error {
             store::Error::Locked(_) => RunError::new(RunErrorKind::TryLater, error.to_string())
                 .hint("See where with: contactfs status"),
             store::Error::OtherMailbox(_) => RunError::new(RunErrorKind::Usage, error.to_string())
                 .hint("Give this mailbox a state directory of its own with: --state-dir DIR"),
             error => RunError::new(RunErrorKind::Internal, error.to_string()),
-        },
-    )
+        })
 }
 
 fn tier(settings: &MountSettings) -> Tier {

@@ -2,6 +2,7 @@
 //!
 //! Applying is idempotent and order does not matter, because delta replays, repeats and reorders (graph-facts 3.2).
 
+mod merge;
 mod replies;
 mod show;
 
@@ -124,9 +125,6 @@ impl Tx<'_> {
         let Some(new) = self.contact(row.id)? else {
             return Ok(());
         };
-        if row.card == new.card {
-            self.rebase_edit(row, None, &theirs.change_key)?; // A photo or a flag: nobody's edit is stale.
-        }
         let queued = self.last_job(row.id)?.is_some();
         match (&new.card, new.ino) {
             (Some(card), Some(_)) if queued && row.folder != new.folder => {

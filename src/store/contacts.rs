@@ -31,10 +31,11 @@ pub struct ContactRow {
     pub card: Option<Card>,
     /// The file that shows it; `None` while it is unlinked or not shown yet.
     pub ino: Option<Ino>,
+    /// Whether `card` is all there is: what lists and delta show may be cut.
+    pub is_whole: bool,
 }
 
-const COLUMNS: &str =
-    "id, graph, folder, change_key, old_keys, created, wire, residue, ino, modified";
+const COLUMNS: &str = "id, graph, folder, change_key, old_keys, created, wire, residue, ino, modified, residue IS NOT NULL AND change_key IS NOT NULL";
 
 impl ContactRow {
     /// Whether a version is one that our own write replaced.
@@ -54,6 +55,7 @@ impl ContactRow {
             modified: row.get::<_, Option<i64>>(9)?.map(Stamp),
             card: None,
             ino: row.get::<_, Option<u64>>(8)?.map(Ino),
+            is_whole: row.get(10)?,
         };
         Ok((contact, row.get(6)?, row.get(7)?))
     }
@@ -128,6 +130,14 @@ impl Tx<'_> {
         one(&self.sql, "graph = ?1", id.as_str())
     }
 
+    /// Whether a version of a contact is one that our own writes have replaced since.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_older(&self, id: RowId, key: &ChangeKey) -> Result<bool> {
+        Ok(self.contact(id)?.is_some_and(|row| row.is_superseded(key)))
+    }
+
     /// Whether something of a contact is still to be sent.
     ///
     /// # Errors
@@ -173,41 +183,6 @@ impl Tx<'_> {
         self.sql
             .prepare_cached("UPDATE contact SET folder = ?2 WHERE id = ?1")?
             .execute((id.0, folder.0))?;
-        Ok(())
-    }
-
-    /// Remembers the version a file's edit starts from; the first call of an edit counts.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn begin_edit(&mut self, ino: Ino, key: Option<&ChangeKey>) -> Result<()> {
-        self.sql
-            .prepare_cached("INSERT OR IGNORE INTO edit(ino, base_key) VALUES(?1, ?2)")?
-            .execute((ino.0, key.map(ChangeKey::as_str)))?;
-        Ok(())
-    }
-
-    /// The version a file's edit started from.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn edit_base(&self, ino: Ino) -> Result<Option<ChangeKey>> {
-        let key: Option<Option<String>> = self
-            .sql
-            .prepare_cached("SELECT base_key FROM edit WHERE ino = ?1")?
-            .query_row([ino.0], |row| row.get(0))
-            .optional()?;
-        Ok(key.flatten().map(ChangeKey::new))
-    }
-
-    /// A file's edit is over.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn end_edit(&mut self, ino: Ino) -> Result<()> {
-        self.sql
-            .prepare_cached("DELETE FROM edit WHERE ino = ?1")?
-            .execute([ino.0])?;
         Ok(())
     }
 
@@ -308,23 +283,6 @@ impl Tx<'_> {
         self.sql
             .prepare_cached("UPDATE contact SET uid = ?2 WHERE id = ?1")?
             .execute((id.0, uid))?;
-        Ok(())
-    }
-
-    /// An own write gave a contact a new version: an edit that is under way goes on from it.
-    pub(super) fn rebase_edit(
-        &self,
-        contact: &ContactRow,
-        base: Option<&ChangeKey>,
-        key: &ChangeKey,
-    ) -> Result<()> {
-        let before = contact.change_key.as_ref().map(ChangeKey::as_str);
-        let base = base.map(ChangeKey::as_str);
-        self.sql
-            .prepare_cached(
-                "UPDATE edit SET base_key = ?4 WHERE ino = ?1 AND (base_key IS ?2 OR base_key = ?3)",
-            )?
-            .execute((contact.ino.map(|ino| ino.0), before, base, key.as_str()))?;
         Ok(())
     }
 

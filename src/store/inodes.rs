@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{ContactRow, Event, FolderRowId, Result, RowId, Store, Tx};
+use super::{ContactRow, Event, Fate, FolderRowId, Result, RowId, Store, Tx};
 use crate::model::{Ino, Stamp};
 
 /// What an inode is.
@@ -332,7 +332,6 @@ impl Tx<'_> {
                     "DELETE FROM text WHERE ino = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE old_ino = ?1)",
                 )?
                 .execute([ino.0])?;
-            self.end_edit(*ino)?;
         }
         self.garbage.extend_from_slice(inos);
         Ok(())
@@ -396,7 +395,7 @@ impl Tx<'_> {
     }
 
     /// Puts a card's newest accepted text under a fresh inode at the same names, so that whoever has the old one
-    /// open sees one version only (behaviour 2.3). The old inode's bytes stay until it is forgotten.
+    /// open sees one version only (behaviour 2.3). The old inode's bytes stay until it is forgotten, and in the history with their `fate`.
     ///
     /// # Errors
     /// When the database fails.
@@ -406,7 +405,9 @@ impl Tx<'_> {
         old: Ino,
         bytes: &[u8],
         mtime: Stamp,
+        fate: Fate,
     ) -> Result<Ino> {
+        self.keep_text(contact.id, old, bytes, fate)?;
         let attr = Attr {
             mode: 0o600,
             size: bytes.len() as u64,

@@ -103,8 +103,6 @@ pub struct TakenBack {
     pub contact: RowId,
     /// The inode whose bytes its file showed.
     pub ino: Ino,
-    /// The version that file showed.
-    pub key: Option<ChangeKey>,
 }
 
 const COLUMNS: &str =

@@ -1,6 +1,6 @@
 //! Saves that were not taken: the text is kept beside the contact and the file shows the last good card again.
 
-use super::{ContactRow, InodeKind, Result, RowId, Seq, Store, Tx};
+use super::{ContactRow, Fate, InodeKind, Result, RowId, Seq, Store, Tx};
 use crate::model::{Ino, Stamp};
 use crate::names;
 use crate::vcard::{self, Card};
@@ -21,6 +21,14 @@ impl Problem {
         match self {
             Self::Rejected(_) => "rejected",
             Self::Conflict(_) => "conflict",
+        }
+    }
+
+    /// How a text ends that was not taken for this reason.
+    fn fate(&self) -> Fate {
+        match self {
+            Self::Rejected(_) => Fate::Rejected,
+            Self::Conflict(_) => Fate::Conflict,
         }
     }
 
@@ -83,11 +91,14 @@ impl Tx<'_> {
     /// When the database or the local disk fails.
     pub fn keep_rejected(
         &mut self,
-        dir: Ino,
-        name: &str,
+        contact: Option<RowId>,
+        (dir, name): (Ino, &str),
         text: &[u8],
         problem: &Problem,
     ) -> Result<()> {
+        if let Some(contact) = contact {
+            self.keep_version(contact, (dir, name), text, problem.fate())?;
+        }
         self.foreign(|tx| tx.put_scratch(dir, &names::rejected_name(name), text))?;
         self.keep_error(dir, name, problem)
     }
@@ -163,10 +174,13 @@ impl Tx<'_> {
                 "UPDATE contact SET state = NULL, problem = NULL, problem_seq = NULL WHERE id = ?1",
             )?
             .execute([contact.0])?;
+        self.sql
+            .prepare_cached("DELETE FROM clash WHERE contact = ?1")?
+            .execute([contact.0])?;
         Ok(())
     }
 
-    /// The service did not take a queued save: its text is kept aside, and the file shows the service's card; a contact
+    /// The service refused a queued save: its text is kept aside, and the file shows the service's card; a contact
     /// that was to be made becomes a draft again.
     ///
     /// # Errors
@@ -182,10 +196,7 @@ impl Tx<'_> {
             return self.finish(seq);
         };
         if contact.graph.is_some() && self.is_deleted(contact.id)? {
-            return match problem {
-                Problem::Rejected(_) => self.drop_job(seq), // The deletion goes on.
-                Problem::Conflict(_) => self.revive(contact.id, None), // An edit made elsewhere wins (behaviour 6.4).
-            };
+            return self.drop_job(seq); // The deletion goes on.
         }
         let last = self.last_job(contact.id)?.map_or(seq, |job| job.seq);
         // An accepted save clears the problem: one that is there is of a later text, which was edited from this one.
@@ -199,10 +210,12 @@ impl Tx<'_> {
             return Ok(());
         };
         let text = self.text(ino)?.unwrap_or_default();
-        if let Some((dir, name)) = self.card_name(ino)?
-            && !is_later_kept
-        {
-            self.keep_rejected(dir, &name, &text, problem)?;
+        if let Some((dir, name)) = self.card_name(ino)? {
+            if is_later_kept {
+                self.keep_version(contact.id, (dir, &name), &text, Fate::Rejected)?;
+            } else {
+                self.keep_rejected(Some(contact.id), (dir, &name), &text, problem)?;
+            }
         }
         if self.inode(ino)?.is_some_and(|row| row.dirty) {
             return self.set_last_good(&contact, ino); // Being edited: what is written stays.
@@ -234,7 +247,7 @@ impl Tx<'_> {
         let shown = Some((&card, contact.graph.as_ref()));
         if vcard::read(&text, shown, self.style).is_ok_and(|said| said == card) {
             let mtime = self.now;
-            self.replace_inode(contact, ino, &text, mtime)?;
+            self.replace_inode(contact, ino, &text, mtime, Fate::Changed)?;
             return Ok(());
         }
         self.show_card(contact, ino, &card)
@@ -256,7 +269,7 @@ impl Tx<'_> {
         let mtime = self
             .inode(ino)?
             .map_or(self.now, |row| Stamp(row.attr.mtime.0 + 1).max(self.now));
-        self.replace_inode(contact, ino, &bytes, mtime)?;
+        self.replace_inode(contact, ino, &bytes, mtime, Fate::Changed)?;
         Ok(())
     }
 

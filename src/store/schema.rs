@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -115,4 +115,31 @@ CREATE TABLE outbox(
 );
 CREATE INDEX outbox_contact ON outbox(contact);
 CREATE INDEX outbox_unlinked ON outbox(dir, name) WHERE op = 'delete';
+";
+
+/// A text is merged with what its inode showed before, which is there anyway; so an edit has nothing to remember.
+const V2: &str = "
+DROP TABLE edit;
+ALTER TABLE outbox DROP COLUMN theirs;
+
+-- Texts that are not shown any more.
+CREATE TABLE history(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    contact INTEGER NOT NULL,     -- whose row may be gone
+    dir INTEGER NOT NULL, name TEXT NOT NULL,  -- the file
+    at INTEGER NOT NULL,          -- when it ceased to be shown
+    fate TEXT NOT NULL,           -- how: saved changed answered deleted vanished rejected conflict
+    bytes BLOB NOT NULL
+);
+CREATE INDEX history_at ON history(at);
+CREATE INDEX history_contact ON history(contact);
+CREATE INDEX history_name ON history(dir, name);
+
+-- Contacts in state 'conflict': the card as either side would have it.
+CREATE TABLE clash(
+    contact INTEGER PRIMARY KEY,
+    ours TEXT,                    -- (JSON) NULL when this side deleted it
+    theirs TEXT NOT NULL,         -- (JSON)
+    names TEXT NOT NULL           -- the properties, one a line
+);
 ";

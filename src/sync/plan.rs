@@ -10,13 +10,13 @@ use crate::vcard::Card;
 pub(super) enum Next {
     /// The contact is as it was: send the change.
     Send,
-    /// It changed elsewhere, and says something else: the two clash.
-    Clash,
+    /// It changed elsewhere, and says something else: the two are merged.
+    Merge,
     /// It says already what we want: there is nothing to send.
     Done,
 }
 
-/// Compares a save with the contact as it is now. A new version that says what the old one did is no clash: a photo or
+/// Compares a save with the contact as it is now. A new version that says what the old one did is no change: a photo or
 /// a flag changed.
 /// What `theirs` holds already was sent before with its reply lost, whatever the service made of the rest; but a save that
 /// waits behind (`is_last` is false) was not made from the rest.
@@ -32,7 +32,7 @@ pub(super) fn compare(job: &Job, theirs: &Card, is_last: bool) -> Next {
     } else if job.base.as_ref().is_some_and(is_held) {
         Next::Done
     } else {
-        Next::Clash
+        Next::Merge
     }
 }
 
@@ -149,15 +149,15 @@ mod tests {
         let job = save(card("1", "x"), card("2", "x"));
         assert_eq!(compare(&job, &card("2", "x"), true), Next::Done);
         assert_eq!(compare(&job, &card("1", "x"), true), Next::Send);
-        assert_eq!(compare(&job, &card("3", "x"), true), Next::Clash);
-        assert_eq!(compare(&job, &card("1", "y"), true), Next::Clash);
+        assert_eq!(compare(&job, &card("3", "x"), true), Next::Merge);
+        assert_eq!(compare(&job, &card("1", "y"), true), Next::Merge);
     }
 
     #[test]
     fn a_save_that_arrived_is_no_clash_whatever_the_service_made_of_the_rest() {
         let job = save(card("1", "x"), card("2", "x"));
         assert_eq!(compare(&job, &card("2", "X"), true), Next::Done);
-        assert_eq!(compare(&job, &card("2", "X"), false), Next::Clash);
+        assert_eq!(compare(&job, &card("2", "X"), false), Next::Merge);
     }
 
     #[test]

@@ -22,7 +22,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// A create whose reply was lost may still be under way, and searches lag behind (graph-facts 3.4).
 const LOST_PAUSE: Duration = Duration::from_secs(2);
-const CLASH: &str = "changed elsewhere since you opened it; the card there stands, yours is kept in the .rejected file";
+
+/// Why a row waits whose contact was read from a copy that lags behind (graph-facts 3.4).
+const LAGS: &str = "the service shows an older version of the contact for now";
 
 /// A row with the contact it is about.
 struct Work {
@@ -370,17 +372,17 @@ impl Engine {
         }
         let card = card_of(&snapshot);
         self.settle(work, |tx| {
+            if tx.is_older(work.contact.id, &theirs.change_key)? {
+                let pause = own_pause(&work.job, &Error::NotFound);
+                return tx.retry(work.job.seq, pause, LAGS, false);
+            }
             let is_last = tx
                 .last_job(work.contact.id)?
                 .is_some_and(|job| job.seq == work.job.seq);
             match plan::compare(&work.job, &card, is_last) {
                 Next::Done => tx.taken(work.job.seq, &theirs),
                 Next::Send => tx.rebase(work.job.seq, &theirs),
-                Next::Clash => {
-                    tx.set_theirs(work.job.seq, &card)?;
-                    apply_in_place(tx, work, &theirs)?;
-                    tx.not_taken(work.job.seq, &Problem::Conflict(CLASH.to_owned()))
-                }
+                Next::Merge => tx.meet(work.job.seq, &theirs, &card),
             }
         })
     }

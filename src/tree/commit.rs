@@ -9,10 +9,10 @@ use std::time::Instant;
 use super::rename::adopt;
 use super::writers::NOBODY;
 use super::{Error, Result, Tree};
-use crate::model::Ino;
+use crate::model::{Ino, Stamp};
 use crate::names;
-use crate::store::{ContactRow, InodeKind, InodeRow, Problem, RowId, Seq, Tx};
-use crate::vcard::{self, Card, CardError};
+use crate::store::{Clash, ContactRow, Fate, InodeKind, InodeRow, Problem, RowId, Seq, Tx};
+use crate::vcard::{self, Card, CardError, Prefer};
 
 /// A queued save that somebody may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Ticket {
 
 const EMPTY: &str = "the file is empty; the contact keeps its last good card";
 const INCOMPLETE: &str = "the card is not complete: END:VCARD is missing";
-const CLASH: &str = "changed elsewhere since you opened it; the card there stands, yours is kept in the .rejected file";
+const GONE: &str = "deleted elsewhere since you opened it, and the name is taken; your card is kept in the .rejected file";
 
 impl Tree {
     /// A descriptor was closed (FLUSH). Commits if that process wrote; returns the save, if one is pending.
@@ -91,7 +91,7 @@ impl Tree {
         let done = self.change(|tx| match (tx.inode(ino)?, self.place_lost(ino)) {
             (Some(kept), _) => {
                 let attr = row.attr;
-                accept(tx, InodeRow { attr, ..kept }, &bytes)
+                accept(tx, InodeRow { attr, ..kept }, &bytes, None)
             }
             (None, Some((dir, name))) => accept_replaced(tx, row, (dir, &name), &bytes),
             (None, None) => Ok(Outcome::Taken(None)),
@@ -218,12 +218,18 @@ impl Tree {
 pub(super) enum Outcome {
     /// The text is accepted; a save may be pending.
     Taken(Option<Ticket>),
-    /// The contact changed elsewhere meanwhile: the text was put aside.
+    /// The contact changed elsewhere meanwhile, in a property that was changed here as well: the text was put aside.
     Clash,
 }
 
-/// Accepts a card's text: queues what it changes and makes it the text the file shows.
-pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Outcome> {
+/// Accepts a card's text: queues what it changes and makes it the text the file shows. What the text was edited from is
+/// what the inode showed before; of a file that was made at `since` to be put in its place, what was shown then.
+pub(super) fn accept(
+    tx: &mut Tx<'_>,
+    row: InodeRow,
+    bytes: &[u8],
+    since: Option<Stamp>,
+) -> Result<Outcome> {
     let InodeKind::Card(contact) = row.kind else {
         return Ok(Outcome::Taken(None));
     };
@@ -234,19 +240,16 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
     if contact.is_none() && adopt_by_uid(tx, row.ino, dir, bytes)? {
         let kept = tx.inode(row.ino)?.ok_or(Error::NotFound)?;
         let attr = row.attr;
-        return accept(tx, InodeRow { attr, ..kept }, bytes);
+        return accept(tx, InodeRow { attr, ..kept }, bytes, since);
     }
-    let (contact, seq) = match contact {
-        Some(contact) if is_stale(tx, &contact, &row)? => {
-            put_aside(tx, &row, bytes, &Problem::Conflict(CLASH.to_owned()))?;
-            return Ok(Outcome::Clash);
-        }
-        Some(contact) => accept_change(tx, &contact, bytes)?,
+    let ino = row.ino;
+    let (id, edit) = match &contact {
+        Some(contact) => (contact.id, accept_change(tx, contact, ino, bytes, since)?),
         None => accept_new(tx, &row, (dir, &name), bytes)?,
     };
-    let ino = row.ino;
+    tx.keep_text(id, ino, bytes, Fate::Saved)?;
     tx.put_text(ino, bytes)?;
-    let kind = InodeKind::Card(Some(contact));
+    let kind = InodeKind::Card(Some(id));
     let size = bytes.len() as u64;
     tx.put_inode(InodeRow {
         kind,
@@ -254,25 +257,28 @@ pub(super) fn accept(tx: &mut Tx<'_>, row: InodeRow, bytes: &[u8]) -> Result<Out
         attr: crate::store::Attr { size, ..row.attr },
         ..row
     })?;
-    tx.end_edit(ino)?;
     tx.drop_blob(ino);
-    tx.clear_rejected(dir, &name)?;
-    tx.clear_problem(contact)?;
-    Ok(Outcome::Taken(seq.map(|seq| Ticket { ino, contact, seq })))
+    edit.tell(tx, id, (dir, &name))?;
+    if let (Some(card), Some(contact)) = (&edit.merged, tx.contact(id)?) {
+        let bytes = vcard::render(card, contact.graph.as_ref(), tx.style());
+        show(tx, &contact, &row, &bytes)?;
+    }
+    Ok(edit.outcome(tx, ino, id))
 }
 
 /// Accepts a text written through a handle whose file is not at its name any more (behaviour 2.3). It goes back there
-/// if nothing was saved since, or if the contact was deleted elsewhere: the edit wins (behaviour 6.4).
+/// if nothing was saved since, or if the contact was deleted elsewhere: the edit wins (behaviour 6.4). If the contact
+/// changed meanwhile, the two are merged and the file there shows the result.
 fn accept_replaced(
     tx: &mut Tx<'_>,
     mut row: InodeRow,
     (dir, name): (Ino, &str),
     bytes: &[u8],
 ) -> Result<Outcome> {
-    let contact = match row.kind {
-        InodeKind::Card(Some(id)) => tx.contact(id)?,
-        _ => None,
+    let InodeKind::Card(id) = row.kind else {
+        return Ok(Outcome::Taken(None));
     };
+    let contact = id.map(|id| tx.contact(id)).transpose()?.flatten();
     let shown = match &contact {
         Some(contact) if contact.ino.is_none() => return Ok(Outcome::Taken(None)), // Unlinked here since.
         Some(contact) => contact.ino.map(|ino| tx.inode(ino)).transpose()?.flatten(),
@@ -287,8 +293,16 @@ fn accept_replaced(
         None => contact.is_none() && tx.inode(dir)?.is_some() && tx.entry(dir, &name)?.is_none(),
     };
     if !free {
-        tx.keep_rejected(dir, &name, bytes, &Problem::Conflict(CLASH.to_owned()))?;
-        return Ok(Outcome::Clash);
+        return match (&contact, &shown) {
+            (Some(contact), Some(shown)) => {
+                accept_beside(tx, contact, (row.ino, shown), (dir, &name), bytes)
+            }
+            _ => {
+                let problem = Problem::Conflict(GONE.to_owned());
+                tx.keep_rejected(id, (dir, &name), bytes, &problem)?;
+                Ok(Outcome::Clash)
+            }
+        };
     }
     if contact.is_none() {
         row.kind = InodeKind::Card(None);
@@ -301,26 +315,104 @@ fn accept_replaced(
     if let Some(contact) = contact {
         tx.set_contact_ino(contact.id, Some(row.ino))?;
     }
-    accept(tx, row, bytes)
+    accept(tx, row, bytes, None)
 }
 
-/// Whether the contact changed elsewhere since this file's edit began.
-fn is_stale(tx: &Tx<'_>, contact: &ContactRow, row: &InodeRow) -> Result<bool> {
-    let base = tx.edit_base(row.ino)?;
-    Ok(base.is_some() && base != contact.change_key)
+/// Accepts a text written to a replaced inode, with the one `shown` in its place. A text that is being written there is
+/// merged in its turn when it is committed.
+fn accept_beside(
+    tx: &mut Tx<'_>,
+    contact: &ContactRow,
+    (ino, shown): (Ino, &InodeRow),
+    place: (Ino, &str),
+    bytes: &[u8],
+) -> Result<Outcome> {
+    let edit = accept_change(tx, contact, ino, bytes, None)?;
+    tx.put_text(ino, bytes)?; // What the next write through the same handle starts from.
+    edit.tell(tx, contact.id, place)?;
+    if edit.is_change && !shown.dirty {
+        let merged = edit.merged.as_ref();
+        let rendered = merged.map(|card| vcard::render(card, contact.graph.as_ref(), tx.style()));
+        show(tx, contact, shown, rendered.as_deref().unwrap_or(bytes))?;
+    }
+    Ok(edit.outcome(tx, ino, contact.id))
 }
 
+/// Puts a text that nobody wrote under a contact's name.
+fn show(tx: &mut Tx<'_>, contact: &ContactRow, old: &InodeRow, bytes: &[u8]) -> Result<()> {
+    let mtime = Stamp(old.attr.mtime.0 + 1).max(tx.now());
+    tx.foreign(|tx| tx.replace_inode(contact, old.ino, bytes, mtime, Fate::Saved))?;
+    Ok(())
+}
+
+/// What an accepted text does.
+#[derive(Default)]
+struct Edit {
+    /// The save that is pending, if one is.
+    seq: Option<Seq>,
+    /// Whether the contact will say something else than before.
+    is_change: bool,
+    /// The card the file shall show, when a change made elsewhere was merged with the text.
+    merged: Option<Card>,
+    /// What clashes, and the bytes of the side that lost.
+    clash: Option<(Clash, Vec<u8>)>,
+}
+
+impl Edit {
+    /// Records a clash, or that there is none any more.
+    fn tell(&self, tx: &mut Tx<'_>, contact: RowId, place: (Ino, &str)) -> Result<()> {
+        tx.clear_rejected(place.0, place.1)?;
+        tx.clear_problem(contact)?;
+        if let Some((clash, lost)) = &self.clash {
+            tx.set_clash(contact, None, clash, Some(place), lost)?;
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, tx: &Tx<'_>, ino: Ino, contact: RowId) -> Outcome {
+        if self.clash.is_some() && tx.prefer() == Prefer::Theirs {
+            return Outcome::Clash;
+        }
+        Outcome::Taken(self.seq.map(|seq| Ticket { ino, contact, seq }))
+    }
+}
+
+/// Queues what a text changes of a contact, merged with what changed elsewhere since it was read.
 fn accept_change(
     tx: &mut Tx<'_>,
     contact: &ContactRow,
+    ino: Ino,
     bytes: &[u8],
-) -> Result<(RowId, Option<Seq>)> {
-    let shown = tx.expected(contact)?;
-    let card = read(tx, bytes, shown.as_ref(), contact)?;
-    if Some(&card) == shown.as_ref() {
-        return Ok((contact.id, tx.last_job(contact.id)?.map(|job| job.seq)));
-    }
-    Ok((contact.id, Some(tx.queue_update(contact, &card)?)))
+    since: Option<Stamp>,
+) -> Result<Edit> {
+    let now = tx.expected(contact)?;
+    let card = read(tx, bytes, now.as_ref(), contact)?;
+    let now = now.unwrap_or_default();
+    let from = since.map(|since| tx.shown_at(contact.id, since));
+    let from = match from.transpose()?.flatten() {
+        Some(shown) => Some(shown),
+        None => tx.text(ino)?,
+    };
+    let (merged, clash) = tx.merge_edit(contact, from.as_deref(), card.clone(), &now);
+    let clash = clash.map(|clash| {
+        let lost = match tx.prefer() {
+            Prefer::Theirs => bytes.to_vec(),
+            Prefer::Ours => vcard::render(&now, contact.graph.as_ref(), tx.style()),
+        };
+        (clash, lost)
+    });
+    let is_change = merged != now;
+    let seq = if is_change {
+        Some(tx.queue_update(contact, &merged)?)
+    } else {
+        tx.last_job(contact.id)?.map(|job| job.seq)
+    };
+    Ok(Edit {
+        seq,
+        is_change,
+        merged: (merged != card).then_some(merged),
+        clash,
+    })
 }
 
 fn read(
@@ -342,7 +434,7 @@ fn accept_new(
     row: &InodeRow,
     (dir, name): (Ino, &str),
     bytes: &[u8],
-) -> Result<(RowId, Option<Seq>)> {
+) -> Result<(RowId, Edit)> {
     let mut card = vcard::read(bytes, None, tx.style())?;
     let folder = tx.folder_of_dir(dir)?.ok_or(Error::NotFound)?;
     if let Some(uid) = card.uid()
@@ -354,8 +446,14 @@ fn accept_new(
         card.set_file_name_hint(Some(name));
     }
     let contact = tx.new_contact(folder.id, row.ino)?;
-    let seq = tx.queue_create(contact, &card)?;
-    Ok((contact, Some(seq)))
+    let seq = Some(tx.queue_create(contact, &card)?);
+    Ok((
+        contact,
+        Edit {
+            seq,
+            ..Edit::default()
+        },
+    ))
 }
 
 /// Lets a new file stand for a contact of the same UID that was just unlinked, if there is one (behaviour 4.5).
@@ -393,11 +491,10 @@ fn put_aside(tx: &mut Tx<'_>, row: &InodeRow, bytes: &[u8], problem: &Problem) -
     };
     let shown = contact.ino.unwrap_or(row.ino);
     if let Some((dir, name)) = tx.card_name(shown)? {
-        tx.keep_rejected(dir, &name, bytes, problem)?;
+        tx.keep_rejected(Some(contact.id), (dir, &name), bytes, problem)?;
     }
     tx.set_problem(contact.id, None, problem)?;
     if shown == row.ino {
-        tx.end_edit(row.ino)?;
         tx.foreign(|tx| tx.show_accepted(&contact, row.ino))?;
     }
     Ok(())

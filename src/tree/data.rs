@@ -126,11 +126,11 @@ impl Tree {
         Ok(())
     }
 
-    /// Moves a clean card's bytes to a backing file, and remembers the version that the edit starts from.
+    /// Moves a clean card's bytes to a backing file. Its accepted text stays: it is what the edit starts from.
     fn begin_edit(&self, ino: Ino, keep_bytes: bool) -> Result<()> {
-        let Some(contact) = self.clean_card(ino)? else {
+        if !self.is_clean_card(ino)? {
             return Ok(());
-        };
+        }
         let bytes = if keep_bytes {
             self.cache.card(&self.store, ino)?
         } else {
@@ -138,13 +138,6 @@ impl Tree {
         };
         self.change(|tx| {
             tx.blobs().write(ino, &bytes)?;
-            let contact = contact.map(|id| tx.contact(id)).transpose()?.flatten();
-            tx.begin_edit(
-                ino,
-                contact
-                    .as_ref()
-                    .and_then(|contact| contact.change_key.as_ref()),
-            )?;
             if let Some(mut row) = tx.inode(ino)? {
                 row.dirty = true;
                 row.attr.size = bytes.len() as u64;
@@ -159,16 +152,16 @@ impl Tree {
         Ok(())
     }
 
-    /// The contact of a card that has no uncommitted text; `None` for everything that can be written at once.
-    fn clean_card(&self, ino: Ino) -> Result<Option<Option<crate::store::RowId>>> {
+    /// Whether an inode is a card without uncommitted text; everything else can be written at once.
+    fn is_clean_card(&self, ino: Ino) -> Result<bool> {
         if self.settings.read_only {
             return Err(Error::ReadOnly);
         }
         let memory = self.memory();
         let node = memory.get(ino).ok_or(Error::NotFound)?;
         match &node.kind {
-            InodeKind::Card(contact) if !node.dirty => Ok(Some(*contact)),
-            InodeKind::Card(_) | InodeKind::File => Ok(None),
+            InodeKind::Card(_) => Ok(!node.dirty),
+            InodeKind::File => Ok(false),
             InodeKind::Symlink(_) => Err(Error::Invalid),
             InodeKind::Root | InodeKind::Folder(_) | InodeKind::Dir => Err(Error::IsDir),
         }

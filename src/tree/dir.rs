@@ -1,7 +1,7 @@
 //! Names: look-up, listing, and making and removing files and directories.
 
 use super::{Error, Place, Result, Stat, Tree, check_name, place};
-use crate::model::Ino;
+use crate::model::{Ino, Stamp};
 use crate::names;
 use crate::store::{Attr, InodeKind, InodeRow, Op, Tx, Unlinked};
 
@@ -99,6 +99,7 @@ impl Tree {
     /// [`Error::Exists`], or a failure of the local disk.
     pub fn create(&self, dir: Ino, name: &str, mode: u16, pid: u32) -> Result<Stat> {
         let _edit = self.edit();
+        let now = Stamp::now();
         let place = self.free_place(dir, name)?;
         let ino = self.change(|tx| {
             check_free(tx, dir, name)?;
@@ -112,6 +113,8 @@ impl Tree {
         })?;
         if place == Place::Card {
             self.wrote(ino, pid);
+        } else if let Some(node) = self.memory().get_mut(ino) {
+            node.made = Some(now);
         }
         self.born(ino)
     }
@@ -173,10 +176,11 @@ impl Tree {
             }
             (InodeKind::File, Place::Card) => {
                 self.save_attr(ino)?;
+                let since = self.made_lately(ino);
                 self.change(|tx| {
                     check_free(tx, dir, name)?;
                     tx.link(dir, name, ino)?;
-                    super::rename::become_card(tx, ino, dir, name)
+                    super::rename::become_card(tx, ino, (dir, name), since)
                 })?;
             }
             (InodeKind::File | InodeKind::Card(_) | InodeKind::Symlink(_), _) => {
@@ -375,7 +379,6 @@ pub(super) fn remove_name(
     {
         tx.queue_delete(&contact, Unlinked { dir, name, ino }, grace)?;
     }
-    tx.end_edit(ino)?;
     tx.clear_rejected_error(dir, name)?;
     Ok(tx.orphan(ino, false)?)
 }

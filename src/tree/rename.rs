@@ -4,11 +4,13 @@
 //! renamed over a contact's file is an update of that contact, and a contact's file renamed to a scratch name is an
 //! unlink that leaves a scratch file behind.
 
+use std::time::Duration;
+
 use super::commit::{Outcome, accept};
 use super::data::MAX_TEXT;
 use super::dir::{again_when_overtaken, check_entry, remove_name};
 use super::{Error, Place, Result, Tree, check_name, place};
-use crate::model::Ino;
+use crate::model::{Ino, Stamp};
 use crate::names;
 use crate::store::{FolderRowId, InodeKind, InodeRow, Op, Tx, Unlinked};
 use crate::vcard;
@@ -23,6 +25,9 @@ pub enum Target {
     /// Swaps the two (`RENAME_EXCHANGE`).
     Exchange,
 }
+
+/// Longest time between the making of a file and its rename over the one it replaces that makes the two one save.
+const SAVING: Duration = Duration::from_secs(60);
 
 /// One side of a rename.
 struct Side<'a> {
@@ -103,7 +108,7 @@ impl Tree {
             return Err(Error::NotPermitted("a contact is a regular file"));
         }
         self.save_attr(ino)?;
-        let grace = self.settings.delete_grace;
+        let (grace, since) = (self.settings.delete_grace, self.made_lately(ino));
         self.change_sides((from, ino), (to, over), |tx| match (from.place, to.place) {
             (Place::Card, Place::Card) => {
                 if let Some(over) = over {
@@ -115,7 +120,7 @@ impl Tree {
                 replace_scratch(tx, to, over)?;
                 card_to_scratch(tx, from, ino, to, grace)
             }
-            (_, Place::Card) => scratch_to_card(tx, from, ino, to, over, grace),
+            (_, Place::Card) => scratch_to_card(tx, from, ino, to, over, (grace, since)),
             _ => {
                 replace_scratch(tx, to, over)?;
                 tx.unlink(from.dir, from.name)?;
@@ -126,6 +131,13 @@ impl Tree {
             self.writers().forget(ino);
         }
         Ok(())
+    }
+
+    /// When a scratch file was made, if it was made to take another's place: programs that save so do it at once. What
+    /// the file there showed then is what the new text was edited from; an older file is a text of its own.
+    pub(super) fn made_lately(&self, ino: Ino) -> Option<Stamp> {
+        let made = self.memory().get(ino)?.made?;
+        (made.after(SAVING) > Stamp::now()).then_some(made)
     }
 
     fn is_uncommitted(&self, ino: Ino) -> bool {
@@ -215,6 +227,7 @@ impl Tree {
         self.save_attr(a)?;
         self.save_attr(b)?;
         let grace = self.settings.delete_grace;
+        let (a_since, b_since) = (self.made_lately(a), self.made_lately(b));
         self.change_sides((from, a), (to, Some(b)), |tx| {
             match (from.place, to.place) {
                 (Place::Card, Place::Card) if from.dir == to.dir => {
@@ -224,8 +237,8 @@ impl Tree {
                     remember_name(tx, b, from.name)
                 }
                 (Place::Card, Place::Card) => Err(Error::CrossDevice),
-                (_, Place::Card) => swap_scratch_and_card(tx, from, a, to, b, grace),
-                (Place::Card, _) => swap_scratch_and_card(tx, to, b, from, a, grace),
+                (_, Place::Card) => swap_scratch_and_card(tx, (from, a), (to, b), (grace, a_since)),
+                (Place::Card, _) => swap_scratch_and_card(tx, (to, b), (from, a), (grace, b_since)),
                 _ => {
                     tx.link(from.dir, from.name, b)?;
                     Ok(tx.link(to.dir, to.name, a)?)
@@ -238,16 +251,14 @@ impl Tree {
 /// The scratch file takes the contact's name and is its new text; the old text takes the scratch name.
 fn swap_scratch_and_card(
     tx: &mut Tx<'_>,
-    scratch: &Side<'_>,
-    scratch_ino: Ino,
-    card: &Side<'_>,
-    card_ino: Ino,
-    grace: std::time::Duration,
+    (scratch, scratch_ino): (&Side<'_>, Ino),
+    (card, card_ino): (&Side<'_>, Ino),
+    (grace, since): (Duration, Option<Stamp>),
 ) -> Result<()> {
     tx.unlink(scratch.dir, scratch.name)?;
     card_to_scratch(tx, card, card_ino, scratch, grace)?;
     tx.link(card.dir, card.name, scratch_ino)?;
-    become_card(tx, scratch_ino, card.dir, card.name)
+    become_card(tx, scratch_ino, (card.dir, card.name), since)
 }
 
 fn replace_scratch(tx: &mut Tx<'_>, to: &Side<'_>, over: Option<Ino>) -> Result<()> {
@@ -311,7 +322,7 @@ fn card_to_scratch(
     from: &Side<'_>,
     ino: Ino,
     to: &Side<'_>,
-    grace: std::time::Duration,
+    grace: Duration,
 ) -> Result<()> {
     tx.unlink(from.dir, from.name)?;
     tx.link(to.dir, to.name, ino)?;
@@ -331,7 +342,6 @@ fn card_to_scratch(
             grace,
         )?;
     }
-    tx.end_edit(ino)?;
     Ok(tx.become_scratch(ino)?)
 }
 
@@ -342,21 +352,26 @@ fn scratch_to_card(
     ino: Ino,
     to: &Side<'_>,
     over: Option<Ino>,
-    grace: std::time::Duration,
+    (grace, since): (Duration, Option<Stamp>),
 ) -> Result<()> {
     if let Some(over) = over {
         remove_name(tx, to.dir, to.name, over, grace)?;
     }
     tx.unlink(from.dir, from.name)?;
     tx.link(to.dir, to.name, ino)?;
-    become_card(tx, ino, to.dir, to.name)
+    become_card(tx, ino, (to.dir, to.name), since)
 }
 
 /// Makes a scratch inode that now has a contact's name a card, and commits it if it is complete.
 ///
 /// # Errors
 /// [`Error::Card`] when the text is complete but no acceptable card.
-pub(super) fn become_card(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Result<()> {
+pub(super) fn become_card(
+    tx: &mut Tx<'_>,
+    ino: Ino,
+    (dir, name): (Ino, &str),
+    since: Option<Stamp>,
+) -> Result<()> {
     let Some(mut row) = tx.inode(ino)? else {
         return Err(Error::NotFound);
     };
@@ -378,7 +393,7 @@ pub(super) fn become_card(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Re
     if !vcard::is_complete(&bytes) {
         return Ok(()); // Held: a text that is not complete is never an error (behaviour 3.2).
     }
-    match accept(tx, row, &bytes)? {
+    match accept(tx, row, &bytes, since)? {
         Outcome::Taken(_) | Outcome::Clash => Ok(()),
     }
 }
@@ -392,11 +407,9 @@ pub(super) fn adopt(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Result<(
         return Ok(());
     };
     if let Some(text) = tx.text(back.ino)? {
-        tx.put_text(ino, &text)?; // The last good text, should this one never become a card.
+        tx.put_text(ino, &text)?; // What the new text was edited from, and the last good one should it be no card.
     }
     tx.set_contact_ino(contact.id, Some(ino))?;
-    tx.end_edit(ino)?;
-    tx.begin_edit(ino, back.key.as_ref())?;
     row.kind = InodeKind::Card(Some(contact.id));
     Ok(tx.put_inode(row)?)
 }

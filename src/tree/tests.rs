@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::{Error, SetAttr, Settings, Stat, Target, Tree};
 use crate::model::{
-    ChangeKey, Contact, ContactId, DeltaLink, Field, Folder, FolderId, Ino, ResidueText,
+    ChangeKey, Contact, ContactId, DeltaLink, Field, Folder, FolderId, Ino, ResidueText, Stamp,
 };
 use crate::store::{self, FolderRowId, Op, Problem, ServerContact, Store, Tx};
-use crate::vcard::Style;
+use crate::vcard::{Card, Residue, Style};
 
 const ME: u32 = 77;
 
@@ -219,8 +219,8 @@ fn an_incomplete_text_may_be_renamed() {
     assert_eq!(world.names(), ["other.vcf", "third.vcf"]);
 }
 
-/// A change made elsewhere while an edit is half done: the edit loses, and the file shows the newer card, not the one
-/// the edit began from.
+/// A change made elsewhere of the property that an edit which is half done changes: the edit loses, and the file shows
+/// the newer card, not the one the edit began from.
 #[test]
 fn a_put_aside_edit_leaves_the_newest_card() {
     let world = World::new();
@@ -266,13 +266,47 @@ fn an_unlink_overtaken_by_a_change_elsewhere_deletes_the_contact() {
     assert_eq!(world.queued(), [Op::Delete]);
 }
 
+/// The file that is put in its place was made before: it was edited from what was shown then.
 #[test]
-fn a_rename_over_overtaken_by_a_change_elsewhere_is_an_update() {
+fn a_rename_over_overtaken_by_a_change_elsewhere_is_merged() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let text = card("Ann", "1").replace("END:", "NOTE:mine\r\nEND:");
+    world.create("new", &text);
+    overtake(&world, || world.rename("new", "Ann.vcf").unwrap());
+    assert_eq!(world.names(), ["Ann.vcf"]);
+    assert_eq!(world.queued(), [Op::Update]);
+    let text = world.text("Ann.vcf");
+    assert!(
+        text.contains(":2\r\n") && text.contains("NOTE:mine\r\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_rename_over_overtaken_by_a_change_of_the_same_property_clashes() {
     let world = World::new();
     world.serve("a", "1", "Ann", "1");
     world.create("new", &card("Ann", "3"));
     overtake(&world, || world.rename("new", "Ann.vcf").unwrap());
+    let names = [".Ann.vcf.error", ".Ann.vcf.rejected", "Ann.vcf"];
+    assert_eq!(world.names(), names);
+    assert_eq!(world.text(".Ann.vcf.rejected"), card("Ann", "3"));
+    assert!(world.text("Ann.vcf").contains(":2\r\n"));
+}
+
+/// A file that is older than a save takes is a text of its own: it is put in the place of what is there now.
+#[test]
+fn an_older_file_put_over_a_contact_is_what_the_contact_says() {
+    let world = World::new();
+    world.serve("a", "1", "Ann", "1");
+    let old = world.create("old", &card("Ann", "3"));
+    let long_ago = Stamp(Stamp::now().0 - 61_000_000_000);
+    world.tree.memory().get_mut(old).unwrap().made = Some(long_ago);
+    world.serve("a", "2", "Ann", "2");
+    world.rename("old", "Ann.vcf").unwrap();
     assert_eq!(world.names(), ["Ann.vcf"]);
+    assert_eq!(world.text("Ann.vcf"), card("Ann", "3"));
     assert_eq!(world.queued(), [Op::Update]);
 }
 
@@ -649,7 +683,7 @@ fn an_exchange_of_contact_and_scratch_file_is_an_update() {
     assert_eq!(world.queued(), [Op::Update]);
 }
 
-/// Two saves lose, the later one first: it holds what the other said, and is the one that is kept.
+/// Two saves lose at once: the later one holds what the other said, and is the one that is kept.
 #[test]
 fn the_latest_of_two_losing_texts_is_kept() {
     let world = World::new();
@@ -657,13 +691,14 @@ fn the_latest_of_two_losing_texts_is_kept() {
     world.save("Ann.vcf", &card("Ann", "2"));
     let ino = world.ino("Ann.vcf");
     world.overwrite(ino, &card("Ann", "3"));
+    let sent = change(&world.store, |tx| tx.take_ready(1));
     world.serve("a", "2", "Ann", "9");
     world.tree.flush(ino, ME).unwrap();
-    assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
-    let sent = change(&world.store, |tx| tx.take_ready(1));
-    change(&world.store, |tx| {
-        tx.not_taken(sent[0].seq, &Problem::Conflict("no".to_owned()))
-    });
+    assert_eq!(world.queued(), [Op::Update, Op::Update]);
+    let theirs = person("a", "2", "Ann", "9");
+    let card = Card::from_server(theirs.contact.clone(), Residue::default());
+    change(&world.store, |tx| tx.meet(sent[0].seq, &theirs, &card));
+    assert_eq!(world.queued(), [Op::Update]);
     assert!(world.text(".Ann.vcf.rejected").contains(":3\r\n"));
     assert!(world.text("Ann.vcf").contains(":9\r\n"));
 }

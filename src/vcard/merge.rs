@@ -13,7 +13,7 @@ use super::line::{Line, is_uid};
 use super::meaning::{Meaning, NAME_PARTS};
 use super::residue::{Entry, INVENTED_GIVEN_NAME, Residue, UNMAPPED};
 use super::{Card, Style, Version, compose, shadow, slots};
-use crate::model::{Address, Contact, Email, Field, Kind, Value};
+use crate::model::{Address, Contact, Email, Field, Kind, Tier, Value};
 use elements::Element;
 
 /// Whose value stands where both sides changed the same property.
@@ -92,7 +92,10 @@ const TOO_MUCH: &str = "the lines that Outlook has no field for";
 
 /// Lines of two cards may mean something else together. A card is what its own text says.
 fn said_by_its_text(card: &Card) -> Option<Card> {
-    let style = Style::default();
+    let style = Style {
+        tier: Tier::All,
+        ..Style::default()
+    };
     let text = super::render(card, None, style);
     super::read(&text, Some((card, None)), style).ok()
 }
@@ -143,11 +146,15 @@ struct Merging<'a> {
 /// The fields that one line of a card shows, by the residue slot of that line.
 fn units() -> BTreeMap<&'static str, Vec<Field>> {
     let mut units = BTreeMap::<_, Vec<Field>>::new();
+    let address_of = |part: Field| {
+        let mut all = Field::ALL.iter().copied();
+        all.find(|field| field.post_box() == Some(part))
+    };
     for &field in Field::ALL {
         let slot = match field {
             Field::CompanyName | Field::Department => "org",
             part if NAME_PARTS.contains(&part) => "name",
-            field => field.name(),
+            field => address_of(field).unwrap_or(field).name(),
         };
         units.entry(slot).or_default().push(field);
     }
@@ -160,18 +167,16 @@ impl Merging<'_> {
         // A user's own spelling holds more than the fields do and is for one value of them: it is taken whole.
         let is_spelled = shadows.any(|lines| !lines.is_empty());
         match fields {
-            [field] => match field.kind() {
-                Kind::Emails => self.list(*field, Field::MAX_EMAILS),
-                Kind::List { max } if *field != Field::Categories || !is_spelled => {
-                    self.list(*field, max);
-                }
-                Kind::Address if !is_spelled => self.address(*field),
-                _ => self.whole(fields, slot, &shadows),
-            },
+            [field] if is_list(*field, is_spelled) => self.list(*field),
             fields if is_spelled => self.whole(fields, slot, &shadows),
-            fields => fields
-                .iter()
-                .for_each(|field| self.whole(std::slice::from_ref(field), slot, &shadows)),
+            fields => {
+                for field in fields {
+                    match field.kind() {
+                        Kind::Address => self.address(*field),
+                        _ => self.whole(std::slice::from_ref(field), slot, &shadows),
+                    }
+                }
+            }
         }
     }
 
@@ -231,7 +236,11 @@ impl Merging<'_> {
     }
 
     /// By element. What is more than the service takes becomes lines without a field, as in a card that says so much.
-    fn list(&mut self, field: Field, max: usize) {
+    fn list(&mut self, field: Field) {
+        let max = match field.kind() {
+            Kind::List { max } => max,
+            _ => Field::MAX_EMAILS,
+        };
         let sides = self.sides.map(|card| listed(card, field));
         let merged = elements::merge(&sides, self.prefer, max);
         for key in merged.clashes {
@@ -330,6 +339,15 @@ impl Merging<'_> {
     }
 }
 
+/// Whether a field merges by element. All categories are one line, so a user's own spelling of them is taken whole.
+fn is_list(field: Field, is_spelled: bool) -> bool {
+    match field.kind() {
+        Kind::Emails => true,
+        Kind::List { .. } => field != Field::Categories || !is_spelled,
+        _ => false,
+    }
+}
+
 /// The user's own lines for a slot.
 fn shadows(card: &Card, slot: &str) -> Vec<String> {
     card.residue.lines_of(slot).map(str::to_owned).collect()
@@ -392,9 +410,9 @@ fn canonical(meaning: &Meaning) -> Option<String> {
 fn label(meanings: &[Meaning]) -> Option<String> {
     let raw = meanings.iter().find_map(canonical)?;
     let line = Line::parse(&raw)?;
-    let types = line.types().into_iter();
+    let types = line.types();
     Some(
-        std::iter::once(line.name.clone())
+        std::iter::once(line.name)
             .chain(types)
             .collect::<Vec<_>>()
             .join(" "),

@@ -144,7 +144,7 @@ fn fsync_says_that_the_contact_changed_elsewhere() {
     book.saved(&text);
 }
 
-/// 2.3 "a write through such a handle is merged (3.7), not lost": for now it clashes, and is kept.
+/// 2.3 "a write through such a handle is merged (3.7), not lost": where it clashes, it is kept.
 #[test]
 fn a_save_through_an_old_handle_after_the_news_came_is_kept() {
     let Some(book) = Book::open() else { return };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::config::{CardVersion, Environment, Extended, LineEnding};
+use crate::config::{CardVersion, Environment, Extended, LineEnding, Winner};
 use crate::observe::log::{LogFormat, LogSettings};
 
 /// How saves travel and cards look.
@@ -32,6 +32,18 @@ pub(in crate::cli) struct CardOptions {
     /// programs save so.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration, help_heading = "Saving")]
     pub(in crate::cli) delete_grace: Duration,
+
+    /// Let this side's value stand where a property was changed here and elsewhere
+    ///
+    /// What both sides changed apart from that is kept in any case, and so is the card that lost.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SIDE",
+        default_value = "theirs",
+        help_heading = "Saving"
+    )]
+    conflict: SideName,
 
     /// Write cards in this version of the format
     #[arg(long, value_enum, default_value = "4.0", help_heading = "Cards")]
@@ -65,6 +77,14 @@ impl CardOptions {
         match self.vcard_version {
             VersionName::V4 => CardVersion::V4,
             VersionName::V3 => CardVersion::V3,
+        }
+    }
+
+    /// Whose value stands.
+    pub(in crate::cli) fn winner(&self) -> Winner {
+        match self.conflict {
+            SideName::Theirs => Winner::Theirs,
+            SideName::Ours => Winner::Ours,
         }
     }
 
@@ -125,6 +145,12 @@ impl LogOptions {
             filter: environment.get("CONTACTFS_LOG").map(str::to_owned),
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SideName {
+    Theirs,
+    Ours,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,6 +1,6 @@
 //! What the service answered to our own requests.
 
-use super::super::{ContactRow, Job, Op, Problem, Result, RowId, Seq, Tx};
+use super::super::{Clash, ContactRow, Fate, Job, Op, Problem, Result, RowId, Seq, Tx};
 use super::ServerContact;
 use crate::model::{ChangeKey, ContactId, ResidueText, Tier};
 
@@ -66,17 +66,17 @@ impl Tx<'_> {
         }
         self.set_wire(row.id, &theirs)?;
         self.remember_key(&row, &job, &theirs.change_key)?;
-        self.rebase_edit(&row, job.base_key.as_ref(), &theirs.change_key)?;
+        self.rebase_later(&job, row.id)?;
         self.mark_seen(row.id)?;
         self.finish(seq)?;
-        self.clear_problem(row.id)?;
         let Some(new) = self.contact(row.id)? else {
             return Ok(());
         };
-        if self.last_job(row.id)?.is_none() {
-            self.follow_reply(&new, theirs.modified)
-        } else {
-            Ok(())
+        match &new.card {
+            Some(card) if self.last_job(row.id)?.is_none() => {
+                self.follow(&new, card, theirs.modified, Fate::Answered)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -107,6 +107,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn buried(&mut self, contact: RowId) -> Result<()> {
+        self.keep_deleted(contact)?;
         self.drop_jobs(contact)?;
         self.remove_contact(contact)
     }
@@ -119,9 +120,19 @@ impl Tx<'_> {
     pub fn revive(&mut self, contact: RowId, refused: Option<Problem>) -> Result<()> {
         self.drop_jobs(contact)?;
         self.foreign(|tx| tx.show(contact))?;
+        let is_clash = refused.is_none();
         let problem = refused.unwrap_or_else(|| Problem::Conflict(EDITED.to_owned()));
         self.set_problem(contact, None, &problem)?;
-        let ino = self.contact(contact)?.and_then(|row| row.ino);
+        let row = self.contact(contact)?;
+        let ino = row.as_ref().and_then(|row| row.ino);
+        if let Some(theirs) = row.and_then(|row| row.card).filter(|_| is_clash) {
+            let clash = Clash {
+                ours: None,
+                theirs,
+                names: Vec::new(),
+            };
+            self.put_clash(contact, &clash)?;
+        }
         let place = ino.map(|ino| self.card_name(ino)).transpose()?.flatten();
         place.map_or(Ok(()), |(dir, name)| self.keep_error(dir, &name, &problem))
     }

@@ -1,7 +1,7 @@
 //! Files follow their contacts: bytes, names and directories.
 
 use super::super::{
-    Attr, ContactRow, FolderRow, FolderRowId, InodeKind, InodeRow, Result, RowId, Tx,
+    Attr, ContactRow, Fate, FolderRow, FolderRowId, InodeKind, InodeRow, Result, RowId, Tx,
 };
 use crate::model::{ContactId, Ino, Stamp};
 use crate::names;
@@ -23,7 +23,7 @@ impl Tx<'_> {
         if old.card.as_ref() != Some(card) && !dirty {
             let bytes = vcard::render(card, new.graph.as_ref(), self.style);
             let mtime = self.moved_on(ino, modified)?;
-            self.replace_inode(new, ino, &bytes, mtime)?;
+            self.replace_inode(new, ino, &bytes, mtime, Fate::Changed)?;
         }
         let renamed = old
             .card
@@ -168,6 +168,7 @@ impl Tx<'_> {
                 row.kind = InodeKind::Card(None);
                 self.put_inode(row)?;
             } else {
+                self.keep_text(contact.id, ino, &[], Fate::Vanished)?;
                 for (dir, name) in self.names(ino)? {
                     if self.is_card_entry(dir, &name)? {
                         self.unlink(dir, &name)?;
@@ -179,14 +180,16 @@ impl Tx<'_> {
         self.remove_contact(contact.id)
     }
 
-    /// Lets the file show the service's card when its text means something else: the service has normalised a value,
-    /// or the text is a copy with another contact's UID.
-    pub(in crate::store) fn follow_reply(
+    /// Lets the file show a card when its text means something else: the service has normalised a value, the text is a
+    /// copy with another contact's UID, or a change made elsewhere was merged into it.
+    pub(in crate::store) fn follow(
         &mut self,
         contact: &ContactRow,
+        card: &Card,
         modified: Option<Stamp>,
+        fate: Fate,
     ) -> Result<()> {
-        let (Some(ino), Some(card)) = (contact.ino, &contact.card) else {
+        let Some(ino) = contact.ino else {
             return Ok(());
         };
         if self.inode(ino)?.is_none_or(|row| row.dirty) {
@@ -199,7 +202,7 @@ impl Tx<'_> {
         }
         let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
         let mtime = self.moved_on(ino, modified)?;
-        self.foreign(|tx| tx.replace_inode(contact, ino, &bytes, mtime))?;
+        self.foreign(|tx| tx.replace_inode(contact, ino, &bytes, mtime, fate))?;
         Ok(())
     }
 
@@ -243,7 +246,7 @@ impl Tx<'_> {
 }
 
 /// The name a contact asks for: the one a user chose, else the one its fields make.
-fn natural_name(card: &Card) -> String {
+pub(super) fn natural_name(card: &Card) -> String {
     match card.file_name_hint() {
         Some(hint) if names::is_card_name(hint) && !hint.contains('/') => hint.to_owned(),
         _ => names::file_name(&card.contact),

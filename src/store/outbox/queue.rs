@@ -101,7 +101,7 @@ impl Tx<'_> {
         let found = self
             .sql
             .prepare_cached(
-                "SELECT seq, contact, old_ino, base_key FROM outbox
+                "SELECT seq, contact, old_ino FROM outbox
                  WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
                  ORDER BY seq DESC LIMIT 1",
             )?
@@ -109,7 +109,6 @@ impl Tx<'_> {
                 let back = TakenBack {
                     contact: RowId(row.get(1)?),
                     ino: Ino(row.get(2)?),
-                    key: row.get::<_, Option<String>>(3)?.map(ChangeKey::new),
                 };
                 Ok((row.get::<_, i64>(0)?, back))
             })

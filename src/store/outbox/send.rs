@@ -6,7 +6,6 @@ use super::super::contacts::card_to_json;
 use super::super::{Result, RowId, Tx};
 use super::{COLUMNS, Job, READY, Raw, Seq, raw_job, whole_job};
 use crate::model::{ChangeKey, ContactId};
-use crate::vcard::Card;
 
 impl Tx<'_> {
     /// Takes rows that can be sent now and marks them as under way.
@@ -44,6 +43,7 @@ impl Tx<'_> {
             .query_map([self.now.0], |row| row.get(0).map(RowId))?
             .collect::<Result<_, _>>()?;
         for contact in unborn {
+            self.keep_deleted(contact)?;
             self.drop_jobs(contact)?;
             self.remove_contact(contact)?;
         }
@@ -152,17 +152,6 @@ impl Tx<'_> {
                 self.now.after(Duration::from_secs(1)).0,
             ))?;
         self.wakes = true;
-        Ok(())
-    }
-
-    /// Keeps the version of the service beside base and ours, for whoever resolves the clash.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn set_theirs(&mut self, seq: Seq, theirs: &Card) -> Result<()> {
-        self.sql
-            .prepare_cached("UPDATE outbox SET theirs = ?2 WHERE seq = ?1")?
-            .execute((seq.0, card_to_json(theirs)?))?;
         Ok(())
     }
 

@@ -207,7 +207,7 @@ fn items(card: &Card, field: Field) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn merging_keeps_what_one_side_changed(a in file(), b in file(), prefer in prop_oneof![Just(Prefer::Ours), Just(Prefer::Theirs)]) {

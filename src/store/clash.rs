@@ -1,0 +1,139 @@
+//! Contacts whose same property was changed here and there to different values (behaviour 6).
+//!
+//! The merged card goes on its way; what is kept here is the card as either side would have it, for whoever resolves.
+
+use rusqlite::OptionalExtension;
+
+use super::contacts::{card_from_json, card_to_json};
+use super::{ContactRow, Problem, Result, RowId, Seq, Store, Tx};
+use crate::model::Ino;
+use crate::vcard::{self, Card, Prefer, merge};
+
+/// The two ways in which a contact can go on.
+#[derive(Clone, Debug)]
+pub struct Clash {
+    /// The merged card where this side's values stand; `None` when this side deleted the contact.
+    pub ours: Option<Card>,
+    /// The merged card where the other side's stand.
+    pub theirs: Card,
+    /// The properties in question, as a card spells them.
+    pub names: Vec<String>,
+}
+
+impl Store {
+    /// What clashes in a contact, if anything does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn clash(&self, contact: RowId) -> Result<Option<Clash>> {
+        let found: Option<(Option<String>, String, String)> = self.read(|sql| {
+            Ok(sql
+                .prepare_cached("SELECT ours, theirs, names FROM clash WHERE contact = ?1")?
+                .query_row([contact.0], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })
+                .optional()?)
+        })?;
+        let Some((ours, theirs, names)) = found else {
+            return Ok(None);
+        };
+        Ok(Some(Clash {
+            ours: ours.as_deref().map(card_from_json).transpose()?,
+            theirs: card_from_json(&theirs)?,
+            names: names.lines().map(str::to_owned).collect(),
+        }))
+    }
+}
+
+impl Tx<'_> {
+    /// Whose values stand on this mount.
+    #[must_use]
+    pub fn prefer(&self) -> Prefer {
+        self.prefer
+    }
+
+    /// Merges two cards that were made from `base`, as this mount prefers.
+    #[must_use]
+    pub fn merged(&self, base: &Card, ours: &Card, theirs: &Card) -> (Card, Option<Clash>) {
+        let merged = merge(base, ours, theirs, self.prefer);
+        if merged.clashes.is_empty() {
+            return (merged.card, None);
+        }
+        let as_preferring = |prefer| match prefer == self.prefer {
+            true => merged.card.clone(),
+            false => merge(base, ours, theirs, prefer).card,
+        };
+        let clash = Clash {
+            ours: Some(as_preferring(Prefer::Ours)),
+            theirs: as_preferring(Prefer::Theirs),
+            names: merged.clashes.clone(),
+        };
+        (merged.card, Some(clash))
+    }
+
+    /// Merges a card that was edited from the text `from` with what the contact will be, `now`, once everything queued
+    /// is sent: it may have changed elsewhere since.
+    #[must_use]
+    pub fn merge_edit(
+        &self,
+        contact: &ContactRow,
+        from: Option<&[u8]>,
+        ours: Card,
+        now: &Card,
+    ) -> (Card, Option<Clash>) {
+        // A contact that is not made yet was changed by nobody else; one that was shown in part seems to have lost lines.
+        let from = from.filter(|_| contact.is_whole);
+        // Read in the same light, both texts agree in what a card does not show.
+        let shown = Some((now, contact.graph.as_ref()));
+        match from.map(|from| vcard::read(from, shown, self.style)) {
+            Some(Ok(base)) => self.merged(&base, &ours, now),
+            _ => (ours, None),
+        }
+    }
+
+    /// Records a clash: the losing card is kept beside the contact, and `fsync` of the save is told when ours lost.
+    ///
+    /// # Errors
+    /// When the database or the local disk fails.
+    pub fn set_clash(
+        &mut self,
+        contact: RowId,
+        seq: Option<Seq>,
+        clash: &Clash,
+        place: Option<(Ino, &str)>,
+        lost: &[u8],
+    ) -> Result<()> {
+        let names = clash.names.join(", ");
+        let (seq, ends) = match self.prefer {
+            Prefer::Theirs => (
+                seq,
+                "the value there stands, your card is kept in the .rejected file",
+            ),
+            Prefer::Ours => (
+                None,
+                "your value stands, the card there is kept in the .rejected file",
+            ),
+        };
+        let problem = Problem::Conflict(format!(
+            "changed elsewhere since you opened it: {names}; {ends}"
+        ));
+        if let Some((dir, name)) = place {
+            self.keep_rejected(Some(contact), (dir, name), lost, &problem)?;
+        }
+        self.set_problem(contact, seq, &problem)?;
+        self.put_clash(contact, clash)
+    }
+
+    pub(super) fn put_clash(&self, contact: RowId, clash: &Clash) -> Result<()> {
+        let ours = clash.ours.as_ref().map(card_to_json).transpose()?;
+        self.sql
+            .prepare_cached("INSERT OR REPLACE INTO clash VALUES(?1, ?2, ?3, ?4)")?
+            .execute((
+                contact.0,
+                ours,
+                card_to_json(&clash.theirs)?,
+                clash.names.join("\n"),
+            ))?;
+        Ok(())
+    }
+}
