@@ -33,7 +33,7 @@ use table::say;
 
 const HELP: &str = "cargo bench [-- SECTION... [--seconds N] [--contacts N]]
 sections: files start load push idle; all of them if none is named
-  --seconds N   how long `idle` watches (60)
+  --seconds N   how long `idle` watches (300)
   --contacts N  contacts of `files` and `load` (10000); `start` takes as many, and ten times as many";
 
 const SECTIONS: [&str; 5] = ["files", "start", "load", "push", "idle"];
@@ -41,7 +41,7 @@ const SECTIONS: [&str; 5] = ["files", "start", "load", "push", "idle"];
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mut wanted = BTreeSet::new();
-    let (mut seconds, mut contacts) = (60, 10_000);
+    let (mut seconds, mut contacts) = (300, 10_000);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             // What cargo adds.
@@ -64,8 +64,9 @@ fn main() -> Result<()> {
         start::run(contacts * 10)?;
     }
     if runs("load") {
-        load::run(contacts, 0)?;
-        load::run(contacts, 20)?;
+        for (folders, long) in [(0, 0), (20, 0), (0, 200), (20, 200)] {
+            load::run(contacts, folders, long)?;
+        }
     }
     if runs("push") {
         push::run()?;

@@ -1,10 +1,14 @@
-//! The first load of a mailbox, beside what cannot be avoided: the pages of its largest folder, one after the other.
+//! The first load of a mailbox, beside what the service forces upon anybody: the pages of a folder's delta query one after
+//! the other, and what they do not show in further requests, four at a time.
 
+use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use contactfs::sandbox::{LogEntry, Options};
 
 use super::mount::{Mount, World, cards};
@@ -13,11 +17,11 @@ use super::wire::Wire;
 
 const LATENCY: Duration = Duration::from_millis(50);
 const GOAL: &str = "1.5x";
-/// Contacts with more to keep than a list shows.
-const LONG: usize = 200;
+/// Requests that the service takes at a time.
+const AT_A_TIME: usize = 4;
 
-/// Loads contacts, in one folder or spread over several.
-pub(super) fn run(contacts: usize, folders: usize) -> Result<()> {
+/// Loads contacts, in one folder or spread over several, of which so many hold more to keep than a list shows.
+pub(super) fn run(contacts: usize, folders: usize, long: usize) -> Result<()> {
     let world = World::new(Options {
         contacts: Some(contacts),
         folders,
@@ -26,9 +30,11 @@ pub(super) fn run(contacts: usize, folders: usize) -> Result<()> {
     })?;
     let places = if folders == 0 { 1 } else { folders };
     say(&format!(
-        "\n## load: {contacts} contacts in {places} folder(s), {LONG} of them with a long residue, latency {LATENCY:?}"
+        "\n## load: {contacts} contacts in {places} folder(s), {long} of them with a long residue, latency {LATENCY:?}"
     ));
-    make_long(&world)?;
+    if long > 0 {
+        make_long(&world, long)?;
+    }
     world.service.clear_log();
     let start = Instant::now();
     let mount = world.mount("loading", &[], None)?;
@@ -37,13 +43,14 @@ pub(super) fn run(contacts: usize, folders: usize) -> Result<()> {
     let log = world.service.log();
     let cpu = super::counters::cpu(mount.pid())?;
     mount.end()?;
-    let first = largest(&log).context("no delta query")?;
+    let forced = Forced::of(&log);
+    let (chains, others) = (forced.chains.len(), forced.others.len());
     let start = Instant::now();
-    let pages = Wire::to(&world.service)?.walk(first)?;
+    let pages = forced.replay(&world)?;
     let bound = start.elapsed();
     head(&["", "time", "ratio", "goal"]);
     row(&[
-        "bare walk of the largest folder's pages",
+        "the same pages and single reads, bare",
         &milliseconds(bound),
         "1",
         "-",
@@ -51,17 +58,85 @@ pub(super) fn run(contacts: usize, folders: usize) -> Result<()> {
     row(&["first load", &milliseconds(load), &ratio(load, bound), GOAL]);
     let requests = log.iter().filter(|entry| !entry.in_batch).count();
     say(&format!(
-        "\n{pages} pages; {requests} requests; the program used {} of processor time",
+        "\n{pages} pages in {chains} chain(s) and {others} requests beside them; {requests} requests in all; \
+         the program used {} of processor time",
         milliseconds(cpu)
     ));
     Ok(())
 }
 
+/// What the load could not do without.
+struct Forced {
+    /// The first delta query of each folder; its pages follow one another.
+    chains: VecDeque<LogEntry>,
+    /// Lists with residues, and contacts that neither shows whole.
+    others: VecDeque<LogEntry>,
+}
+
+impl Forced {
+    fn of(log: &[LogEntry]) -> Self {
+        let is_read = |entry: &&LogEntry| entry.method == "GET" && !entry.in_batch;
+        let is_chain = |entry: &&LogEntry| entry.path.ends_with("/contacts/delta");
+        let is_other = |entry: &&LogEntry| {
+            entry.path.contains("/contacts") && entry.path.contains("$expand") && has_rows(entry)
+        };
+        let pick = |wanted: &dyn Fn(&&LogEntry) -> bool| {
+            log.iter().filter(is_read).filter(wanted).cloned().collect()
+        };
+        Self {
+            chains: pick(&is_chain),
+            others: pick(&is_other),
+        }
+    }
+
+    /// Asks for all of it as fast as four bare connections can, longest first; returns the number of pages.
+    fn replay(self, world: &World) -> Result<usize> {
+        let todo = &Mutex::new(self);
+        let wires: Vec<Wire> = (0..AT_A_TIME)
+            .map(|_| Wire::to(&world.service))
+            .collect::<Result<_>>()?;
+        let work = |mut wire: Wire| -> Result<usize> {
+            let mut pages = 0;
+            loop {
+                let mut left = todo.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(first) = left.chains.pop_front() {
+                    drop(left);
+                    pages += wire.walk(&first)?;
+                } else if let Some(entry) = left.others.pop_front() {
+                    drop(left);
+                    wire.repeat(&entry, &entry.path, "")?;
+                } else {
+                    return Ok(pages);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            let start = |wire| scope.spawn(move || work(wire));
+            let workers: Vec<_> = wires.into_iter().map(start).collect();
+            let mut pages = 0;
+            for worker in workers {
+                match worker.join() {
+                    Ok(done) => pages += done?,
+                    Err(_) => bail!("a connection failed"),
+                }
+            }
+            Ok(pages)
+        })
+    }
+}
+
+/// Whether a list is more than a look beyond the folder's end.
+fn has_rows(entry: &LogEntry) -> bool {
+    let rows = entry.response.as_ref().and_then(|body| body.get("value"));
+    rows.and_then(|rows| rows.as_array())
+        .is_none_or(|rows| !rows.is_empty())
+}
+
 /// Through another mount, as another machine would.
-fn make_long(world: &World) -> Result<()> {
+fn make_long(world: &World, long: usize) -> Result<()> {
     let mount = world.mount("elsewhere", &[], None)?;
     mount.wait_loaded()?;
-    for card in all_cards(&mount)?.iter().step_by(7).take(LONG) {
+    for card in all_cards(&mount)?.iter().step_by(7).take(long) {
         let text = std::fs::read_to_string(card)?;
         let line = format!("X-BENCH:{}\r\nEND:VCARD", "0123456789".repeat(60));
         let mut file = OpenOptions::new().write(true).truncate(true).open(card)?;
@@ -80,16 +155,4 @@ fn all_cards(mount: &Mount<'_>) -> Result<Vec<std::path::PathBuf>> {
         }
     }
     Ok(all)
-}
-
-/// The first delta query of the folder that took most of them.
-fn largest(log: &[LogEntry]) -> Option<&LogEntry> {
-    let pages = |entry: &LogEntry| {
-        let (path, _) = entry.path.split_once('?').unwrap_or((&entry.path, ""));
-        let others = log.iter().filter(|other| other.path.starts_with(path));
-        others.count()
-    };
-    log.iter()
-        .filter(|entry| entry.path.ends_with("/contacts/delta"))
-        .max_by_key(|entry| pages(entry))
 }
