@@ -122,11 +122,14 @@ impl Mount<'_> {
 
     /// Until every folder's first load is complete.
     pub(super) fn wait_loaded(&self) -> Result<()> {
-        self.wait_until(|status| {
-            let folders = status.get("folders").and_then(Value::as_array);
-            let is_loaded = |folder: &Value| folder.get("loaded") == Some(&Value::Bool(true));
-            folders.is_some_and(|folders| !folders.is_empty() && folders.iter().all(is_loaded))
-        })
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                // A folder is listed when it is complete, not before; asking for the state instead would cost time.
+                drop(fs::read_dir(path)?.next().transpose()?);
+            }
+        }
+        Ok(())
     }
 
     /// Until nothing is to be sent.

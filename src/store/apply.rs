@@ -81,23 +81,44 @@ impl Tx<'_> {
                 _ => self.born(job.seq, theirs),
             };
         }
+        let contact = self.add_contact(folder, theirs)?;
+        if theirs.residue.is_some() || self.is_shown(folder)? {
+            self.give_file(contact)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn add_contact(&self, folder: FolderRowId, theirs: &ServerContact) -> Result<ContactRow> {
+        let residue = theirs.residue.as_ref().map(contacts::decode);
+        let card = Card::from_server(theirs.contact.clone(), residue.unwrap_or_default());
+        let created = theirs.created.unwrap_or(self.now);
         self.sql
             .prepare_cached(
-                "INSERT INTO contact(graph, folder, created, seen)
-                 VALUES(?1, ?2, ?3, (SELECT generation FROM folder WHERE id = ?2))",
+                "INSERT INTO contact(graph, folder, created, seen, change_key, wire, residue, modified, uid)
+                 VALUES(?1, ?2, ?3, (SELECT generation FROM folder WHERE id = ?2), ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute((
                 theirs.id.as_str(),
                 folder.0,
-                theirs.created.unwrap_or(self.now).0,
+                created.0,
+                theirs.change_key.as_str(),
+                to_wire(&theirs.contact)?,
+                theirs.residue.as_ref().map(ResidueText::as_str),
+                theirs.modified.map(|modified| modified.0),
+                shown_uid(&card, &theirs.id),
             ))?;
-        let id = RowId(self.sql.last_insert_rowid());
-        self.set_wire(id, theirs)?;
-        if theirs.residue.is_some() || self.is_shown(folder)? {
-            self.show(id)
-        } else {
-            Ok(())
-        }
+        Ok(ContactRow {
+            id: RowId(self.sql.last_insert_rowid()),
+            graph: Some(theirs.id.clone()),
+            folder,
+            change_key: Some(theirs.change_key.clone()),
+            old_keys: String::new(),
+            created,
+            modified: theirs.modified,
+            card: Some(card),
+            ino: None,
+        })
     }
 
     fn apply_known(
@@ -203,8 +224,6 @@ impl Tx<'_> {
     }
 
     fn set_wire(&self, id: RowId, theirs: &ServerContact) -> Result<()> {
-        let wire = serde_json::to_string(&theirs.contact)
-            .map_err(|error| super::Error::Corrupt(error.to_string()))?;
         self.sql
             .prepare_cached("UPDATE contact SET residue = coalesce(?4, CASE WHEN change_key IS ?2 THEN residue END),
                  wire = CASE WHEN ?4 IS NULL AND wire IS NOT NULL AND change_key IS ?2 THEN wire ELSE ?3 END,
@@ -213,7 +232,7 @@ impl Tx<'_> {
             .execute((
                 id.0,
                 theirs.change_key.as_str(),
-                wire,
+                to_wire(&theirs.contact)?,
                 theirs.residue.as_ref().map(ResidueText::as_str),
                 theirs.modified.map(|modified| modified.0),
                 theirs.created.map(|created| created.0),
@@ -222,15 +241,10 @@ impl Tx<'_> {
         match &theirs.residue {
             Some(residue) => {
                 let card = Card::from_server(theirs.contact.clone(), contacts::decode(residue));
-                self.note_uid(id, &card, &theirs.id)
+                self.set_uid(id, Some(&shown_uid(&card, &theirs.id)))
             }
             None => Ok(()),
         }
-    }
-
-    fn note_uid(&self, id: RowId, card: &Card, graph: &ContactId) -> Result<()> {
-        let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(graph));
-        self.set_uid(id, Some(&uid))
     }
 
     /// Takes in what the service says of a contact without touching its file.
@@ -253,4 +267,13 @@ impl Tx<'_> {
         }
         self.make_again(contact)
     }
+}
+
+fn to_wire(contact: &Contact) -> Result<String> {
+    serde_json::to_string(contact).map_err(|error| super::Error::Corrupt(error.to_string()))
+}
+
+/// The UID that a contact's file shows.
+fn shown_uid(card: &Card, id: &ContactId) -> String {
+    card.uid().unwrap_or_else(|| vcard::derived_uid(id))
 }

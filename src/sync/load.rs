@@ -24,9 +24,10 @@ impl Engine {
     /// Loads folders, several at a time; the client keeps to four requests.
     pub(super) async fn load_all(self: &Arc<Self>, folders: Vec<FolderRow>) -> Result<(), Failure> {
         let mut loads = JoinSet::new();
+        let together = folders.len();
         for folder in folders {
             let engine = Arc::clone(self);
-            loads.spawn(async move { engine.load(&folder).await });
+            loads.spawn(async move { engine.load(&folder, together).await });
         }
         let mut failed = None;
         for done in loads.join_all().await {
@@ -39,12 +40,12 @@ impl Engine {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Reads a folder from the start, or goes on with an unfinished load.
-    pub(super) async fn load(&self, folder: &FolderRow) -> Result<(), Failure> {
+    /// Reads a folder from the start, or goes on with an unfinished load; it is one of so many that are loaded together.
+    pub(super) async fn load(&self, folder: &FolderRow, together: usize) -> Result<(), Failure> {
         let Some(graph) = &folder.graph else {
             return Ok(());
         };
-        let beside = Beside::start(&self.client, graph);
+        let beside = Beside::start(&self.client, graph, together);
         let link = match self.load_pages(folder, graph, &beside).await {
             Err(Failure::Graph(Error::SyncStateLost)) => {
                 let anew = FolderRow {
@@ -56,16 +57,16 @@ impl Engine {
             done => done?,
         };
         let found = beside.finish().await;
-        self.store.write::<_, store::Error>(|tx| {
-            tx.foreign(|tx| {
-                for id in tx.without_residue(folder.id)? {
-                    if let Some((key, rest)) = found.rests.get(&id) {
-                        tx.set_residue(&id, key, &rest.residue, &rest.extended)?;
-                    }
+        let row = folder.clone();
+        self.store_aside(move |tx| {
+            for id in tx.without_residue(row.id)? {
+                if let Some((key, rest)) = found.rests.get(&id) {
+                    tx.set_residue(&id, key, &rest.residue, &rest.extended)?;
                 }
-                take_whole(tx, folder, &found.whole)
-            })
-        })?;
+            }
+            take_whole(tx, &row, &found.whole)
+        })
+        .await?;
         self.read_missing(folder).await?;
         // A listing may lag behind (graph-facts 3.4), so what it left out is looked at before it disappears.
         let unseen = self
@@ -102,7 +103,7 @@ impl Engine {
             count += items.len();
             let link = match page.next {
                 DeltaNext::Done(link) => {
-                    self.take_page(folder, &items, None, beside, &mut round)
+                    self.take_page(folder, items, None, beside, &mut round)
                         .await?;
                     self.take_removals(folder, round).await?;
                     (self.settings.progress)(&folder.name, count);
@@ -115,7 +116,7 @@ impl Engine {
             let client = self.client.clone();
             let next = AbortOnDrop(tokio::spawn(async move { client.delta_page(&from).await }));
             yield_now().await;
-            self.take_page(folder, &items, Some(&link), beside, &mut round)
+            self.take_page(folder, items, Some(link), beside, &mut round)
                 .await?;
             (self.settings.progress)(&folder.name, count);
             page = next.join().await?;
@@ -126,27 +127,57 @@ impl Engine {
     async fn take_page(
         &self,
         folder: &FolderRow,
-        items: &[DeltaItem],
-        resume: Option<&DeltaLink>,
+        mut items: Vec<DeltaItem>,
+        resume: Option<DeltaLink>,
         beside: &Beside,
         round: &mut Round,
     ) -> Result<(), Failure> {
         if folder.loaded {
-            self.take_items(folder, items, round).await?;
+            self.take_items(folder, &items, round).await?;
+            items.clear();
         }
-        self.store.write::<_, store::Error>(|tx| {
-            tx.foreign(|tx| {
-                for item in items.iter().filter(|_| !folder.loaded) {
-                    match item {
-                        DeltaItem::Changed(contact) => take_row(tx, folder, contact, beside)?,
-                        DeltaItem::Removed(id) => tx.vanish(folder.id, id)?,
+        for item in &mut items {
+            if let DeltaItem::Changed(row) = item
+                && !row.notes_cut
+                && let Some(rest) = beside.rest(row)
+            {
+                row.residue = Some(rest.residue);
+                row.contact.take_beyond(Tier::Graph, &rest.extended);
+            }
+        }
+        let (folder, whole) = (folder.clone(), beside.take_whole());
+        let cut = self.store_aside(move |tx| {
+            let mut cut = Vec::new();
+            for item in &items {
+                match item {
+                    DeltaItem::Removed(id) => tx.vanish(folder.id, id)?,
+                    DeltaItem::Changed(row) if row.notes_cut => {
+                        if take_cut_row(tx, &folder, row)? {
+                            cut.push(row.id.clone());
+                        }
                     }
+                    DeltaItem::Changed(row) => tx.apply(folder.id, &server_contact(row))?,
                 }
-                take_whole(tx, folder, &beside.take_whole())?;
-                resume.map_or(Ok(()), |link| tx.set_resume(folder.id, link))
-            })
-        })?;
+            }
+            take_whole(tx, &folder, &whole)?;
+            resume.map_or(Ok(()), |link| tx.set_resume(folder.id, &link))?;
+            Ok(cut)
+        });
+        cut.await?.iter().for_each(|id| beside.ask(id));
         Ok(())
+    }
+
+    /// Takes in what came from elsewhere while requests go on: a page is more than a moment's work.
+    async fn store_aside<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let store = Arc::clone(&self.store);
+        let write = move || store.write(|tx| tx.foreign(change));
+        match tokio::task::spawn_blocking(write).await {
+            Ok(done) => Ok(done?),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     /// Reads singly what neither delta nor a list showed whole.
@@ -182,28 +213,14 @@ impl Engine {
     }
 }
 
-/// Stores a row of the delta query with what is known beside it. A row that does not say everything stands for the contact
-/// until that was read whole.
-fn take_row(
-    tx: &mut Tx<'_>,
-    folder: &FolderRow,
-    row: &Snapshot,
-    beside: &Beside,
-) -> Result<(), store::Error> {
-    if !row.notes_cut {
-        let mut theirs = server_contact(row);
-        if let Some(rest) = beside.rest(row) {
-            theirs.residue = Some(rest.residue);
-            theirs.contact.take_beyond(Tier::Graph, &rest.extended);
-        }
-        return tx.apply(folder.id, &theirs);
+/// Takes a row that does not say everything; it stands for the contact until that was read whole. Whether that is to be done.
+fn take_cut_row(tx: &mut Tx<'_>, folder: &FolderRow, row: &Snapshot) -> Result<bool, store::Error> {
+    if tx.hear(folder.id, &row.id, &row.change_key)? == Seen::Known {
+        return Ok(false);
     }
-    if tx.hear(folder.id, &row.id, &row.change_key)? == Seen::News {
-        tx.apply(folder.id, &server_contact(row))?;
-        tx.mark_cut(&row.id)?;
-        beside.ask(&row.id);
-    }
-    Ok(())
+    tx.apply(folder.id, &server_contact(row))?;
+    tx.mark_cut(&row.id)?;
+    Ok(true)
 }
 
 /// Stores contacts that were read whole: each is where it says it is.

@@ -82,12 +82,12 @@ impl Engine {
                 folder = folder.id.0,
                 "the sync state was lost: reading the folder again"
             );
-            self.load(&FolderRow {
+            let anew = FolderRow {
                 delta: None,
                 resume: None,
                 ..folder
-            })
-            .await?;
+            };
+            self.load(&anew, 1).await?;
         }
         failed.map_or(Ok(()), Err)
     }

@@ -3,6 +3,7 @@
 use super::super::{
     Attr, ContactRow, Fate, FolderRow, FolderRowId, InodeKind, InodeRow, Result, RowId, Tx,
 };
+use super::shown_uid;
 use crate::model::{ContactId, Ino, Stamp};
 use crate::names;
 use crate::vcard::{self, Card};
@@ -84,6 +85,13 @@ impl Tx<'_> {
         let Some(contact) = self.contact(id)? else {
             return Ok(());
         };
+        if let (Some(card), Some(graph)) = (&contact.card, &contact.graph) {
+            self.set_uid(id, Some(&shown_uid(card, graph)))?;
+        }
+        self.give_file(contact)
+    }
+
+    pub(super) fn give_file(&mut self, contact: ContactRow) -> Result<()> {
         let (Some(card), Some(folder)) = (&contact.card, self.folder(contact.folder)?) else {
             return Ok(());
         };
@@ -98,12 +106,9 @@ impl Tx<'_> {
             mtime,
             ctime: mtime,
         };
-        let ino = self.new_inode(InodeKind::Card(Some(id)), attr)?;
+        let ino = self.new_inode(InodeKind::Card(Some(contact.id)), attr)?;
         self.put_text(ino, &bytes)?;
-        if let Some(graph) = &contact.graph {
-            self.note_uid(id, card, graph)?;
-        }
-        self.set_contact_ino(id, Some(ino))?;
+        self.set_contact_ino(contact.id, Some(ino))?;
         self.give_name(&folder, contact, ino)
     }
 

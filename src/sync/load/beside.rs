@@ -1,6 +1,7 @@
 //! What the delta query leaves out, read beside it: lists with `$expand` show the residues and the fields kept as extended
-//! properties (graph-facts 3.1, 3.2), and what a row or a list has cut is read singly. The service takes four requests at a time (graph-facts 9.2): one is the delta
-//! query's, the others are used here, and the fourth as well once the pages have ended.
+//! properties (graph-facts 3.1, 3.2), and what a row or a list has cut is read singly. The service takes four requests at a
+//! time (graph-facts 9.2): one is the delta query's, the others are used here, and the fourth as well once the pages have
+//! ended.
 //!
 //! A failure ends nothing: what is missing at the end is read by the loader.
 
@@ -17,7 +18,7 @@ use crate::vcard::Residue;
 
 /// Rows asked for in one list page.
 const LIST_PAGE: usize = 200;
-/// Requests under way beside the delta query.
+/// Requests under way beside the delta query, when no other folder is loaded.
 const READERS: usize = 3;
 
 /// What was read beside the pages and not taken yet.
@@ -56,7 +57,9 @@ struct Shared {
 }
 
 impl Beside {
-    pub(super) fn start(client: &Client, folder: &FolderId) -> Self {
+    /// Begins to read, for one of so many folders that are loaded together: several readers of one list may ask beyond its
+    /// end, which is a waste as soon as other folders have use for the request.
+    pub(super) fn start(client: &Client, folder: &FolderId, folders: usize) -> Self {
         let (ask, asked) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             client: client.clone(),
@@ -67,7 +70,7 @@ impl Beside {
             asked: tokio::sync::Mutex::new(asked),
         });
         let mut readers = JoinSet::new();
-        for _ in 0..READERS {
+        for _ in 0..(READERS / folders.max(1)).max(1) {
             let (shared, ask) = (Arc::clone(&shared), ask.clone());
             readers.spawn(async move {
                 shared.read_lists(ask).await;
