@@ -4,16 +4,19 @@
 //! terminals. Only `output` prints. Called by `main.rs` only.
 
 mod args;
+mod conflicts;
 mod detach;
 mod doctor;
 mod error;
 mod fstab;
+mod history;
 mod mount;
 mod mount_point;
 mod output;
 mod print;
 mod progress;
 mod sandbox;
+mod save;
 mod status;
 mod sync;
 mod target;
@@ -72,6 +75,9 @@ fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Conflicts(args) => conflicts::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Restore(args) => history::restore(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => print::completions(&args),
         Command::Unit => print::unit(),

@@ -6,6 +6,7 @@
 mod assemble;
 pub mod control;
 mod error;
+mod past;
 mod progress;
 pub mod registry;
 mod report;

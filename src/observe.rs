@@ -4,4 +4,5 @@
 //! itself: the daemon fills the snapshot in, the command line shows it.
 
 pub mod log;
+pub mod past;
 pub mod status;

@@ -34,7 +34,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 pub use apply::{Seen, ServerContact};
 pub use blobs::Blobs;
 pub use check::check;
-pub use clash::Clash;
+pub use clash::{Clash, Sides};
 pub use contacts::{ContactRow, RowId};
 pub use folders::{FolderRow, FolderRowId};
 pub use history::{Fate, Version};

@@ -155,7 +155,9 @@ fn defined() -> Options {
         .collect()
 }
 
+/// Those of a command and of the commands below it.
 fn option_names(command: &clap::Command) -> BTreeSet<String> {
+    let below = command.get_subcommands().flat_map(option_names);
     let visible = command
         .get_arguments()
         .filter(|option| !option.is_hide_set());
@@ -167,6 +169,7 @@ fn option_names(command: &clap::Command) -> BTreeSet<String> {
     });
     names
         .filter(|name| name != "-h" && name != "--help")
+        .chain(below)
         .collect()
 }
 

@@ -20,6 +20,10 @@ mod both;
 mod clash;
 #[path = "mount_merge/end.rs"]
 mod end;
+#[path = "mount_merge/history.rs"]
+mod history;
+#[path = "mount_merge/resolve.rs"]
+mod resolve;
 mod support;
 #[path = "mount_merge/tools.rs"]
 mod tools;

@@ -4,6 +4,7 @@
 //! are the help texts: the first paragraph is the short one.
 
 mod options;
+mod past;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(super) use options::{CardOptions, LogOptions};
+pub(super) use past::{ConflictsArgs, ConflictsCommand, HistoryArgs, ResolveArgs, RestoreArgs};
 
 /// Outlook / Microsoft 365 contacts as a directory of vCard files
 ///
@@ -39,6 +41,9 @@ pub(super) enum Command {
     Sandbox(SandboxArgs),
     Sync(SyncArgs),
     Status(StatusArgs),
+    Conflicts(ConflictsArgs),
+    History(HistoryArgs),
+    Restore(RestoreArgs),
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
     /// Print a systemd user unit

@@ -23,8 +23,13 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
 
 /// Prints a text of our own as it is.
 pub(super) fn raw(text: &str) -> Result<(), CliError> {
+    bytes(text.as_bytes())
+}
+
+/// Prints the bytes of a file as they are.
+pub(super) fn bytes(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
+    out.write_all(bytes)
         .and_then(|()| out.flush())
         .map_err(CliError::Output)
 }

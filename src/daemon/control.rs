@@ -9,6 +9,7 @@ mod server;
 
 use serde::{Deserialize, Serialize};
 
+use crate::observe::past::{Conflict, Version};
 use crate::observe::status::{Item, Status};
 
 pub use client::{CallError, call};
@@ -25,6 +26,18 @@ pub enum Request {
         /// Relative to the mount point.
         path: String,
     },
+    /// Every contact in conflict.
+    Conflicts,
+    /// The versions kept of one file, which may be gone.
+    History {
+        /// Relative to the mount point.
+        path: String,
+    },
+    /// The bytes of one version.
+    Version {
+        /// Its number.
+        version: i64,
+    },
     /// Push everything pending, pull every folder, then answer.
     Sync,
     /// Drain and unmount. The answer comes when the mount is gone.
@@ -39,6 +52,12 @@ pub enum Reply {
     Status(Box<Status>),
     /// To [`Request::FileStatus`]; `None` when there is no such file.
     FileStatus(Option<Item>),
+    /// To [`Request::Conflicts`].
+    Conflicts(Vec<Conflict>),
+    /// To [`Request::History`], the newest first.
+    History(Vec<Version>),
+    /// To [`Request::Version`]; `None` when it is not kept any more.
+    Version(Option<Vec<u8>>),
     /// To [`Request::Sync`].
     Sync(SyncOutcome),
     /// To [`Request::Unmount`], with what stays queued for the next mount.
@@ -66,6 +85,15 @@ pub trait Handler: Send + Sync {
 
     /// The state of one file, by its path relative to the mount point.
     fn file_status(&self, path: &str) -> Option<Item>;
+
+    /// Every contact in conflict.
+    fn conflicts(&self) -> Vec<Conflict>;
+
+    /// The versions kept of one file, the newest first.
+    fn history(&self, path: &str) -> Vec<Version>;
+
+    /// The bytes of one version.
+    fn version(&self, version: i64) -> Option<Vec<u8>>;
 
     /// Pushes and pulls everything; may take as long as the network does.
     fn sync(&self) -> SyncOutcome;

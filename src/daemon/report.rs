@@ -10,6 +10,7 @@ use super::control::{Handler, SyncOutcome};
 use super::run::Wake;
 use crate::config::{Account, MountSettings};
 use crate::model::Stamp;
+use crate::observe::past::{Conflict, Version};
 use crate::observe::status::{Connection, FolderStatus, Item, Status};
 use crate::store::{Pending, Problem, Store};
 use crate::sync::{self, Command, Engine};
@@ -140,7 +141,8 @@ impl Handler for Report {
             status.rejected,
             status.pending,
         ];
-        let id = self.store.graph_id(ino).ok().flatten();
+        let contact = self.store.contact_at(ino).ok().flatten();
+        let id = contact.and_then(|contact| contact.graph);
         let found = special.into_iter().flatten().find(|item| item.path == path);
         let item = found.unwrap_or_else(|| Item {
             path: path.to_owned(),
@@ -151,6 +153,18 @@ impl Handler for Report {
             id: id.map(|id| id.to_string()),
             ..item
         })
+    }
+
+    fn conflicts(&self) -> Vec<Conflict> {
+        self.contacts_in_conflict().unwrap_or_default()
+    }
+
+    fn history(&self, path: &str) -> Vec<Version> {
+        self.versions_of(path).unwrap_or_default()
+    }
+
+    fn version(&self, version: i64) -> Option<Vec<u8>> {
+        self.store.version_text(version).ok().flatten()
     }
 
     fn sync(&self) -> SyncOutcome {

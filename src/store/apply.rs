@@ -118,6 +118,7 @@ impl Tx<'_> {
             modified: theirs.modified,
             card: Some(card),
             ino: None,
+            is_whole: theirs.residue.is_some(),
         })
     }
 

@@ -20,20 +20,52 @@ pub struct Clash {
     pub names: Vec<String>,
 }
 
+/// The texts that a file in conflict would have as either side.
+#[derive(Clone, Debug)]
+pub struct Sides {
+    /// With this side's values; `None` when this side deleted the contact.
+    pub ours: Option<Vec<u8>>,
+    /// With the other side's.
+    pub theirs: Vec<u8>,
+    /// The properties in question, as a card spells them.
+    pub names: Vec<String>,
+}
+
 impl Store {
-    /// What clashes in a contact, if anything does.
+    /// The two sides of a file in conflict, with whatever else became of the contact since.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn clash(&self, contact: RowId) -> Result<Option<Clash>> {
-        let found: Option<(Option<String>, String, String)> = self.read(|sql| {
-            Ok(sql
-                .prepare_cached("SELECT ours, theirs, names FROM clash WHERE contact = ?1")?
-                .query_row([contact.0], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })
-                .optional()?)
-        })?;
+    pub fn sides(&self, ino: Ino) -> Result<Option<Sides>> {
+        let Some(contact) = self.contact_at(ino)? else {
+            return Ok(None);
+        };
+        self.write(|tx| {
+            let (Some(clash), Some(now)) = (tx.clash(contact.id)?, tx.expected(&contact)?) else {
+                return Ok(None);
+            };
+            let text = |card: &Card| vcard::render(card, contact.graph.as_ref(), tx.style);
+            let instead = |of: &Card, card: &Card| text(&merge(of, card, &now, Prefer::Ours).card);
+            let ours = clash.ours.as_ref();
+            Ok(Some(Sides {
+                ours: ours.map(|ours| instead(&clash.theirs, ours)),
+                theirs: ours.map_or_else(|| text(&now), |ours| instead(ours, &clash.theirs)),
+                names: clash.names,
+            }))
+        })
+    }
+}
+
+impl Tx<'_> {
+    /// What clashes in a contact, if anything does.
+    fn clash(&self, contact: RowId) -> Result<Option<Clash>> {
+        let found: Option<(Option<String>, String, String)> = self
+            .sql
+            .prepare_cached("SELECT ours, theirs, names FROM clash WHERE contact = ?1")?
+            .query_row([contact.0], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
         let Some((ours, theirs, names)) = found else {
             return Ok(None);
         };
@@ -43,9 +75,7 @@ impl Store {
             names: names.lines().map(str::to_owned).collect(),
         }))
     }
-}
 
-impl Tx<'_> {
     /// Whose values stand on this mount.
     #[must_use]
     pub fn prefer(&self) -> Prefer {

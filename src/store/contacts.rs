@@ -104,12 +104,12 @@ impl Store {
         self.read(|sql| one(sql, "id = ?1", id.0))
     }
 
-    /// The id at the service of the contact a file shows.
+    /// The contact a file shows.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn graph_id(&self, ino: Ino) -> Result<Option<ContactId>> {
-        self.read(|sql| Ok(one(sql, "ino = ?1", ino.0)?.and_then(|contact| contact.graph)))
+    pub fn contact_at(&self, ino: Ino) -> Result<Option<ContactRow>> {
+        self.read(|sql| one(sql, "ino = ?1", ino.0))
     }
 }
 

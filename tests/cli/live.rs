@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use contactfs::daemon::control::{ControlServer, Handler, SyncOutcome, serve};
 use contactfs::daemon::registry::{self, Registration};
+use contactfs::observe::past::{Conflict, Version};
 use contactfs::observe::status::{Connection, FolderStatus, Item, Status};
 
 use crate::home::{Home, skipped};
@@ -28,6 +29,18 @@ impl Handler for Played {
 
     fn file_status(&self, path: &str) -> Option<Item> {
         (path == "Contacts/Ada.vcf").then(|| item("conflict"))
+    }
+
+    fn conflicts(&self) -> Vec<Conflict> {
+        Vec::new()
+    }
+
+    fn history(&self, _path: &str) -> Vec<Version> {
+        Vec::new()
+    }
+
+    fn version(&self, _version: i64) -> Option<Vec<u8>> {
+        None
     }
 
     fn sync(&self) -> SyncOutcome {

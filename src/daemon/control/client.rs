@@ -60,7 +60,11 @@ pub fn call(socket: &Path, request: &Request) -> Result<Reply, CallError> {
 /// A sync takes as long as the network does.
 fn patience(request: &Request) -> Option<Duration> {
     match request {
-        Request::Status | Request::FileStatus { .. } => Some(PROMPT),
+        Request::Status
+        | Request::FileStatus { .. }
+        | Request::Conflicts
+        | Request::History { .. }
+        | Request::Version { .. } => Some(PROMPT),
         Request::Unmount => Some(UNMOUNT),
         Request::Sync => None,
     }
@@ -94,6 +98,7 @@ mod tests {
 
     use super::*;
     use crate::daemon::control::{Handler, SyncOutcome, serve};
+    use crate::observe::past::{Conflict, Version};
     use crate::observe::status::{Connection, Item, Status};
 
     struct Fixed(SyncSender<()>);
@@ -123,6 +128,18 @@ mod tests {
                 path: path.to_owned(),
                 ..Item::default()
             })
+        }
+
+        fn conflicts(&self) -> Vec<Conflict> {
+            Vec::new()
+        }
+
+        fn history(&self, _path: &str) -> Vec<Version> {
+            Vec::new()
+        }
+
+        fn version(&self, version: i64) -> Option<Vec<u8>> {
+            (version == 7).then(|| b"\xffBEGIN".to_vec())
         }
 
         fn sync(&self) -> SyncOutcome {
@@ -172,6 +189,9 @@ mod tests {
             .unwrap()
         };
         assert_eq!(file("nothing"), Reply::FileStatus(None));
+        let version = |version| call(&socket, &Request::Version { version }).unwrap();
+        assert_eq!(version(7), Reply::Version(Some(b"\xffBEGIN".to_vec())));
+        assert_eq!(version(8), Reply::Version(None));
         assert!(matches!(
             file("Contacts/Zoë\n.vcf"),
             Reply::FileStatus(Some(_))

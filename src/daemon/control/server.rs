@@ -130,6 +130,13 @@ fn answer(stream: UnixStream, shared: &Shared) {
             &stream,
             &Reply::FileStatus(shared.handler.file_status(&path)),
         ),
+        Ok(Request::Conflicts) => send(&stream, &Reply::Conflicts(shared.handler.conflicts())),
+        Ok(Request::History { path }) => {
+            send(&stream, &Reply::History(shared.handler.history(&path)));
+        }
+        Ok(Request::Version { version }) => {
+            send(&stream, &Reply::Version(shared.handler.version(version)));
+        }
         Ok(Request::Sync) => send(&stream, &Reply::Sync(shared.handler.sync())),
         Err(error) => send(&stream, &Reply::Refused(error.to_string())),
     }
