@@ -178,13 +178,21 @@ impl Book {
     /// afterwards and after a remount, and no file is left behind.
     #[track_caller]
     pub fn saved(self, text: &str) -> Self {
+        self.saved_beside(text, &[])
+    }
+
+    /// As [`Book::saved`], but the program left these files of its own.
+    #[track_caller]
+    pub fn saved_beside(self, text: &str, left: &[&str]) -> Self {
+        let mut names = [&[FILE], left].concat();
+        names.sort_unstable();
         assert_eq!(self.text(), text);
         self.one_patch(&json!({"mobilePhone": "+44 2"}));
         assert_eq!(self.text(), text);
-        assert_eq!(self.names(), [FILE]);
+        assert_eq!(self.names(), names);
         let book = self.remount();
         assert_eq!(book.text(), text);
-        assert_eq!(book.names(), [FILE]);
+        assert_eq!(book.names(), names);
         book
     }
 

@@ -43,10 +43,12 @@ impl Tmux {
         tmux
     }
 
-    /// Opens a file in vim as somebody without a configuration would, and waits until it is there.
+    /// Opens a file in vim as somebody without a configuration would, and waits until it is there. Below /tmp, where tests
+    /// are, vim would keep no backup while it writes, so it is told to do as elsewhere.
     #[track_caller]
     pub fn vim(file: &Path) -> Self {
-        let tmux = Self::start(file.parent().unwrap(), &["vim", file.to_str().unwrap()]);
+        let command = ["vim", "-c", "set backupskip=", file.to_str().unwrap()];
+        let tmux = Self::start(file.parent().unwrap(), &command);
         tmux.wait_for(file.file_name().unwrap().to_str().unwrap());
         tmux
     }
