@@ -14,4 +14,4 @@ pub use account::{Account, AccountOptions, GRAPH_URL, LOGIN_URL, SANDBOX_ACCOUNT
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use paths::{private_dir, runtime_dir, state_base};
-pub use settings::{CardVersion, Extended, LineEnding, MountSettings, Winner};
+pub use settings::{CardVersion, Extended, LineEnding, MountSettings, PhotoPlace, Winner};

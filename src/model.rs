@@ -3,9 +3,11 @@
 mod contact;
 mod folder;
 mod ids;
+mod photo;
 mod stamp;
 
 pub use contact::{Address, Contact, Email, Field, Kind, Patch, Tier, Value};
 pub use folder::Folder;
 pub use ids::{ChangeKey, ClientId, ContactId, DeltaLink, FolderId, Ino, ResidueText};
+pub use photo::{Photo, PhotoId};
 pub use stamp::Stamp;

@@ -244,6 +244,9 @@ fn state(options: &Options) -> io::Result<State> {
         switches: Switches {
             enforce_if_match: true,
             retry_after: true,
+            takes_photos: true,
+            removes_photos: false,
+            encodes_photos: false,
         },
     })
 }

@@ -17,6 +17,7 @@ mod folders;
 mod history;
 mod inodes;
 mod outbox;
+mod photos;
 mod reject;
 mod schema;
 
@@ -40,6 +41,7 @@ pub use folders::{FolderRow, FolderRowId};
 pub use history::{Fate, Version};
 pub use inodes::{Attr, InodeKind, InodeRow};
 pub use outbox::{Job, Op, Pending, Seq, TakenBack, Unlinked};
+pub use photos::{PhotoDue, PhotoJob, Photos};
 pub use reject::Problem;
 
 use crate::model::{Ino, Stamp, Tier};
@@ -160,6 +162,7 @@ pub struct Store {
     reachable: AtomicBool,
     style: Style,
     prefer: Prefer,
+    photos: Photos,
     path: PathBuf,
     checkpointer: checkpoint::Checkpointer,
     events: OnceLock<Arc<dyn Events>>,
@@ -202,6 +205,7 @@ impl Store {
             reachable: AtomicBool::new(true),
             style,
             prefer: Prefer::default(),
+            photos: Photos::default(),
             checkpointer: checkpoint::Checkpointer::start(path.clone())?,
             path,
             events: OnceLock::new(),
@@ -286,6 +290,7 @@ impl Store {
             blobs: &self.blobs,
             style: self.style,
             prefer: self.prefer,
+            photos: self.photos,
             now: Stamp::now(),
             foreign: false,
             notices: Vec::new(),
@@ -378,6 +383,11 @@ impl Store {
              DROP TABLE gone;",
         )?;
         history::prune(&writer, now, history::SIZE)?;
+        writer.execute(
+            "DELETE FROM photo WHERE NOT EXISTS (SELECT 1 FROM contact WHERE contact.photo = photo.id)
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.photo = photo.id)",
+            [],
+        )?;
         let mut wanted = writer.prepare("SELECT ino FROM inode WHERE kind = 3 OR dirty")?;
         let wanted: HashSet<u64> = wanted
             .query_map([], |row| row.get(0))?
@@ -413,6 +423,7 @@ pub struct Tx<'a> {
     blobs: &'a Blobs,
     style: Style,
     prefer: Prefer,
+    photos: Photos,
     now: Stamp,
     foreign: bool,
     notices: Vec<Notice>,

@@ -8,6 +8,7 @@ mod folders;
 mod health;
 mod load;
 mod moving;
+mod photos;
 mod plan;
 mod pull;
 mod push;
@@ -76,6 +77,10 @@ pub struct Engine {
     pull_now: Notify,
     /// The folder tree was read just before the loops began.
     tree_is_fresh: AtomicBool,
+    /// There may be pictures to read.
+    photos_due: Notify,
+    /// One reader of pictures at a time.
+    reading_photos: tokio::sync::Mutex<()>,
     /// One pull at a time.
     pulling: tokio::sync::Mutex<()>,
 }
@@ -112,6 +117,8 @@ impl Engine {
             resumed: Notify::new(),
             pull_now: Notify::new(),
             tree_is_fresh: AtomicBool::new(false),
+            photos_due: Notify::new(),
+            reading_photos: tokio::sync::Mutex::default(),
             pulling: tokio::sync::Mutex::default(),
         })
     }
@@ -141,6 +148,7 @@ impl Engine {
         let stop = tokio::select! {
             () = self.pull_loop() => Duration::ZERO,
             () = self.push_loop(&mut chunks) => Duration::ZERO,
+            () = self.photo_loop() => Duration::ZERO,
             stop = self.serve(&mut commands) => stop,
         };
         if tokio::time::timeout(stop, self.drain(chunks))
@@ -176,7 +184,7 @@ impl Engine {
         }
     }
 
-    /// Pushes everything, graces included, then pulls all folders; whether everything was sent. A connection that was lost
+    /// Pushes everything, graces included, pulls all folders and reads the pictures; whether everything was sent. A connection that was lost
     /// is tried first: otherwise nothing would be pushed and the pull would say that all is well.
     async fn sync_now(self: &Arc<Self>) -> Result<bool, Failure> {
         self.store.write::<_, store::Error>(|tx| tx.expedite())?;
@@ -196,6 +204,7 @@ impl Engine {
             }
         }
         self.pull_all().await?;
+        self.read_photos().await?;
         Ok(sent)
     }
 
@@ -229,6 +238,7 @@ impl Engine {
     fn note_success(&self) {
         let recovered = self.health().succeeded();
         self.store.set_reachable(true);
+        self.photos_due.notify_one();
         if recovered {
             tracing::info!("online");
             self.resumed.notify_waiters();
@@ -294,6 +304,7 @@ fn server_contact(snapshot: &Snapshot) -> ServerContact {
         modified: snapshot.modified.map(Into::into),
         contact: snapshot.contact.clone(),
         residue: snapshot.residue.clone(),
+        picture: snapshot.picture,
         client: snapshot.client.clone(),
     }
 }

@@ -20,6 +20,7 @@ mod line;
 mod meaning;
 mod merge;
 mod phones;
+mod photo;
 mod read;
 mod render;
 mod residue;
@@ -32,8 +33,8 @@ mod v21;
 pub use card::{Card, derived_uid};
 pub use error::{CardError, CardErrorKind};
 pub use merge::{Merged, Prefer, merge};
-pub use read::{is_complete, read};
-pub use render::render;
+pub use read::{Said, is_complete, photo_in, read, read_all};
+pub use render::{render, render_with};
 pub use residue::{BrokenResidue, Residue};
 
 use crate::model::Tier;

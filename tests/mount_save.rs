@@ -27,6 +27,8 @@ mod folders;
 mod lost;
 #[path = "mount_save/offline.rs"]
 mod offline;
+#[path = "mount_save/photos.rs"]
+mod photos;
 #[path = "mount_save/quiet.rs"]
 mod quiet;
 #[path = "mount_save/renames.rs"]

@@ -17,7 +17,7 @@ mod corpus;
 use std::path::PathBuf;
 
 use contactfs::model::{Address, Contact, ContactId, Email, Field, Tier, Value};
-use contactfs::vcard::{self, Card, Eol, Residue, Style, Version};
+use contactfs::vcard::{self, Card, Eol, Residue, Said, Style, Version};
 use jiff::civil::Date;
 use proptest::prelude::*;
 
@@ -46,9 +46,9 @@ fn own_cards_lose_nothing() {
                 eol: Eol::Lf,
                 tier: Tier::All,
             };
-            let card =
-                vcard::read(&bytes, None, style).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let text = vcard::render(&card, None, style);
+            let said = vcard::read_all(&bytes, None, style);
+            let Said { card, photo } = said.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let text = vcard::render_with(&card, None, photo.as_ref(), style);
             let lost = compare::lost(&bytes, &text);
             assert!(
                 lost.is_empty(),

@@ -111,6 +111,7 @@ fn settings(args: &MountArgs, dir: PathBuf) -> MountSettings {
         vcard_version: args.card.version(),
         eol: args.card.line_ending(),
         extended: args.card.extended(),
+        photos: args.card.photos(),
         cache_size: args.card.cache_size,
         debug_fuse: args.debug_fuse,
     }

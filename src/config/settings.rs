@@ -32,6 +32,8 @@ pub struct MountSettings {
     pub eol: LineEnding,
     /// How much of what Outlook keeps beside Graph's properties is read.
     pub extended: Extended,
+    /// Where pictures are shown.
+    pub photos: PhotoPlace,
     /// Most rendered cards kept in memory.
     pub cache_size: usize,
     /// Every kernel request is logged.
@@ -72,4 +74,13 @@ pub enum LineEnding {
     Crlf,
     /// As Unix text files have it.
     Lf,
+}
+
+/// Where the picture of a contact is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhotoPlace {
+    /// In its card.
+    Inline,
+    /// Nowhere.
+    None,
 }

@@ -10,11 +10,11 @@ use super::run::Wake;
 use super::{RunError, RunErrorKind};
 use crate::auth::{ClientCredentials, StaticToken, TokenSource};
 use crate::config::{
-    Account, CardVersion, Extended, LineEnding, MountSettings, SANDBOX_ACCOUNT, Winner,
+    Account, CardVersion, Extended, LineEnding, MountSettings, PhotoPlace, SANDBOX_ACCOUNT, Winner,
 };
 use crate::graph::{Client, Endpoint, Error, Mailbox};
 use crate::model::Tier;
-use crate::store::{self, Store};
+use crate::store::{self, Photos, Store};
 use crate::sync::Failure;
 use crate::vcard::{Eol, Prefer, Style, Version};
 use crate::{fs, sync, tree};
@@ -41,9 +41,13 @@ pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<
         Winner::Theirs => Prefer::Theirs,
         Winner::Ours => Prefer::Ours,
     };
+    let photos = match settings.photos {
+        PhotoPlace::Inline => Photos::Inline,
+        PhotoPlace::None => Photos::None,
+    };
     let store = Store::open(&account.state_dir, &owner, &account.graph_url, style);
     store
-        .map(|store| store.preferring(prefer))
+        .and_then(|store| store.preferring(prefer).show_photos(photos))
         .map_err(|error| match error {
             store::Error::Locked(_) => RunError::new(RunErrorKind::TryLater, error.to_string())
                 .hint("See where with: contactfs status"),

@@ -41,9 +41,12 @@ fn card(kind: &CardErrorKind) -> Errno {
         | CardErrorKind::Syntax(_)
         | CardErrorKind::SecondCard
         | CardErrorKind::Version
+        | CardErrorKind::NotAPicture
         | CardErrorKind::Nameless => Errno::EINVAL,
         CardErrorKind::Encoding => Errno::EILSEQ,
         CardErrorKind::Group => Errno::EOPNOTSUPP,
-        CardErrorKind::TooLong { .. } | CardErrorKind::TooMany { .. } => Errno::EFBIG,
+        CardErrorKind::TooLong { .. }
+        | CardErrorKind::PictureTooLong { .. }
+        | CardErrorKind::TooMany { .. } => Errno::EFBIG,
     }
 }

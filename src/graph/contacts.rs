@@ -1,7 +1,5 @@
 //! Single contacts: reading, writing, finding a lost create.
 
-use std::iter::once;
-
 use reqwest::Method;
 use serde_json::Value;
 
@@ -149,12 +147,17 @@ impl Client {
 
     /// The query option for all that a card shows and `$select` cannot name.
     fn expand_card(&self) -> String {
-        properties::expand(once(properties::RESIDUE).chain(properties::ids(self.0.tier)))
+        let own = [properties::RESIDUE, properties::HAS_PICTURE];
+        properties::expand(own.into_iter().chain(properties::ids(self.0.tier)))
     }
 
     /// The same, and the private id.
     fn expand_all(&self) -> String {
-        let own = [properties::RESIDUE, properties::CLIENT];
+        let own = [
+            properties::RESIDUE,
+            properties::HAS_PICTURE,
+            properties::CLIENT,
+        ];
         properties::expand(own.into_iter().chain(properties::ids(self.0.tier)))
     }
 

@@ -23,6 +23,9 @@ pub(super) const RESIDUE: &str = "String {abe447e2-eca4-48f3-b531-405763018d42} 
 pub(super) const CLIENT: &str =
     "String {abe447e2-eca4-48f3-b531-405763018d42} Name contactfs-client-id";
 
+/// Whether the contact has a picture, so that only those that have one are asked for it (graph-facts 5).
+pub(super) const HAS_PICTURE: &str = address!("Boolean", "0x8015");
+
 /// Where Outlook keeps the fields of a contact that Graph has no property for (graph-facts 6.3; [MS-OXPROPS]).
 const FIELDS: &[(Field, &str, Form)] = &[
     (Field::BusinessFax, "String 0x3A24", Form::Text),

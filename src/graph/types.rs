@@ -61,6 +61,8 @@ pub struct Snapshot {
     pub contact: Contact,
     /// Its residue, empty when it has none; `None` when this reply did not say.
     pub residue: Option<ResidueText>,
+    /// Whether it says that it has a picture; `None` when this reply did not say.
+    pub picture: Option<bool>,
     /// Its client id; `None` when it has none or this reply did not say.
     pub client: Option<ClientId>,
     /// This list or delta reply does not say everything: the notes may be cut or flattened (graph-facts 1.6), or properties
@@ -82,6 +84,8 @@ pub struct Version {
     /// A text among these fields may have been cut. Read the contact with [`contacts`](super::Client::contacts) before
     /// believing it.
     pub is_cut: bool,
+    /// Whether it says that it has a picture.
+    pub picture: bool,
 }
 
 /// A residue from a list, which the service may have cut: header and checksum must match before it is believed

@@ -100,6 +100,9 @@ fn summary(state: &State) -> Value {
         "device_interval": state.login.settings.device_interval,
         "enforce_if_match": state.switches.enforce_if_match,
         "retry_after": state.switches.retry_after,
+        "takes_photos": state.switches.takes_photos,
+        "removes_photos": state.switches.removes_photos,
+        "encodes_photos": state.switches.encodes_photos,
     })
 }
 
@@ -111,7 +114,8 @@ fn add_fault(state: &mut State, body: Value) -> Result<Value, Refusal> {
 }
 
 /// Changes any of `expires_in`, `device_interval`, `device_seconds`, `clock_skew` (seconds), `public_client`,
-/// `interaction_required`, `enforce_if_match`, `retry_after` (yes or no), `grantable` (permissions), `consent` (`anybody` or
+/// `interaction_required`, `enforce_if_match`, `retry_after`, `takes_photos`, `removes_photos`,
+/// `encodes_photos` (yes or no), `grantable` (permissions), `consent` (`anybody` or
 /// `admin`).
 fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
     let login = &mut state.login.settings;
@@ -128,6 +132,9 @@ fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
             ("consent", ..) if value == "admin" => login.consent = Consent::Admin,
             ("enforce_if_match", _, Some(on)) => state.switches.enforce_if_match = on,
             ("retry_after", _, Some(on)) => state.switches.retry_after = on,
+            ("takes_photos", _, Some(on)) => state.switches.takes_photos = on,
+            ("removes_photos", _, Some(on)) => state.switches.removes_photos = on,
+            ("encodes_photos", _, Some(on)) => state.switches.encodes_photos = on,
             _ => {
                 return Err(Refusal::bad_request(format!(
                     "The setting '{name}' is not known or not of this type."

@@ -9,6 +9,7 @@ use super::mailbox::{Contact, Folder, Mailbox, Origin};
 use super::odata::{self, Filter, Options, Order};
 use super::properties::Packed;
 use super::render::{Shape, View, plain};
+use super::service::Switches;
 
 /// What a handler works with.
 pub(super) struct Context<'a> {
@@ -18,8 +19,7 @@ pub(super) struct Context<'a> {
     pub(super) base: String,
     /// The mailbox as contexts name it.
     pub(super) owner: String,
-    /// Whether a stale `If-Match` is refused.
-    pub(super) enforce_if_match: bool,
+    pub(super) switches: Switches,
 }
 
 impl Context<'_> {
@@ -81,7 +81,7 @@ impl Context<'_> {
         let Some(expected) = self
             .request
             .header("if-match")
-            .filter(|tag| *tag != "*" && self.enforce_if_match)
+            .filter(|tag| *tag != "*" && self.switches.enforce_if_match)
         else {
             return Ok(());
         };

@@ -1,4 +1,4 @@
-//! Requests on the picture of a contact (graph-facts 5): one size, no removal.
+//! Requests on the picture of a contact (graph-facts 5): one size, and no removal unless that is switched on.
 
 use serde_json::json;
 
@@ -41,7 +41,14 @@ pub(super) fn write(context: &mut Context<'_>, number: Number) -> Result<Reply, 
         .header("content-type")
         .unwrap_or_default()
         .to_owned();
-    let bytes = context.request.body.clone();
+    let mut bytes = context.request.body.clone();
+    if !context.switches.takes_photos {
+        return Err(Refusal::new(
+            403,
+            "ErrorAccessDenied",
+            "Access is denied. Check credentials and try again.",
+        ));
+    }
     if !kind.to_ascii_lowercase().starts_with("image/") {
         return Err(Refusal::new(
             415,
@@ -60,10 +67,25 @@ pub(super) fn write(context: &mut Context<'_>, number: Number) -> Result<Reply, 
             "The picture is too large.",
         ));
     }
+    if context.switches.encodes_photos {
+        bytes.extend_from_slice(b"encoded anew");
+    }
     context.mailbox.change_contact(number, |contact| {
         contact.photo = Some(Photo { kind, bytes });
     });
     Ok(Reply::empty(200))
+}
+
+/// `DELETE .../photo/$value`.
+pub(super) fn remove(context: &mut Context<'_>, number: Number) -> Result<Reply, Refusal> {
+    if !context.switches.removes_photos {
+        return Err(Refusal::not_supported());
+    }
+    photo(context, number)?;
+    context
+        .mailbox
+        .change_contact(number, |contact| contact.photo = None);
+    Ok(Reply::empty(204))
 }
 
 /// No picture looks like no contact: same status, same code.

@@ -8,6 +8,7 @@ use super::contacts::{self, Context};
 use super::http::{Refusal, Reply, Request};
 use super::mailbox::{DEFAULT_FOLDER, Mailbox};
 use super::people::{self, Home, Person};
+use super::service::Switches;
 use super::tokens::Caller;
 use super::{categories, delta, folders, photo};
 
@@ -21,7 +22,7 @@ pub(super) struct Mailboxes<'m> {
 pub(super) fn answer(
     mailboxes: Mailboxes<'_>,
     caller: &Caller,
-    enforce_if_match: bool,
+    switches: Switches,
     request: &Request,
 ) -> Result<Reply, Refusal> {
     let segments = segments(request.path())?;
@@ -46,7 +47,7 @@ pub(super) fn answer(
         request,
         base: format!("{}/v1.0", request.origin),
         owner: person.upn.replace('@', "%40"),
-        enforce_if_match,
+        switches,
     };
     if rest.is_empty() && request.method == "GET" {
         return Ok(profile(&context, person));
@@ -277,6 +278,7 @@ fn on_contact(
         ("GET", ["photo"]) => photo::metadata(context, number),
         ("GET", ["photo", "$value"]) => photo::read(context, number),
         ("PUT" | "PATCH", ["photo", "$value"]) => photo::write(context, number),
+        ("DELETE", ["photo", "$value"]) => photo::remove(context, number),
         (_, [] | ["photo"] | ["photo", "$value"] | ["permanentDelete"]) => {
             Err(Refusal::not_supported())
         }

@@ -26,6 +26,12 @@ pub(super) struct Switches {
     pub(super) enforce_if_match: bool,
     /// Whether a 429 says when to come back (graph-facts 9.3).
     pub(super) retry_after: bool,
+    /// Whether pictures may be put, as personal accounts may not let one (graph-facts 5).
+    pub(super) takes_photos: bool,
+    /// Whether pictures can be deleted, which is documented as not supported (graph-facts 5).
+    pub(super) removes_photos: bool,
+    /// Whether a picture is stored as other bytes than were sent (vcard-mapping 5).
+    pub(super) encodes_photos: bool,
 }
 
 /// What changes while the service runs.
@@ -225,7 +231,7 @@ impl Service {
             main: &mut state.mailbox,
             shared: &mut state.shared,
         };
-        let reply = routes::answer(mailboxes, caller, state.switches.enforce_if_match, request);
+        let reply = routes::answer(mailboxes, caller, state.switches, request);
         state.save()?;
         reply
     }

@@ -25,6 +25,8 @@ pub struct ServerContact {
     pub contact: Contact,
     /// Its residue; `None` when this reply did not tell.
     pub residue: Option<ResidueText>,
+    /// Whether it has a picture; `None` when this reply did not tell.
+    pub picture: Option<bool>,
     /// The private id of the create or move that made it; `None` when this reply did not tell.
     pub client: Option<ClientId>,
 }
@@ -108,8 +110,12 @@ impl Tx<'_> {
                 theirs.modified.map(|modified| modified.0),
                 shown_uid(&card, &theirs.id),
             ))?;
+        let id = RowId(self.sql.last_insert_rowid());
+        if theirs.picture == Some(true) {
+            self.suspect_photo(id)?;
+        }
         Ok(ContactRow {
-            id: RowId(self.sql.last_insert_rowid()),
+            id,
             graph: Some(theirs.id.clone()),
             folder,
             change_key: Some(theirs.change_key.clone()),
@@ -117,6 +123,7 @@ impl Tx<'_> {
             created,
             modified: theirs.modified,
             card: Some(card),
+            photo: None,
             ino: None,
             is_whole: theirs.residue.is_some(),
         })
@@ -147,6 +154,10 @@ impl Tx<'_> {
         let Some(new) = self.contact(row.id)? else {
             return Ok(());
         };
+        let is_newer = row.change_key.is_some() && row.change_key != new.change_key;
+        if is_newer && row.card == new.card {
+            self.suspect_photo(row.id)?; // A photo or a flag.
+        }
         let queued = self.last_job(row.id)?.is_some();
         match (&new.card, new.ino) {
             (Some(card), Some(_)) if queued && row.folder != new.folder => {
@@ -216,12 +227,13 @@ impl Tx<'_> {
         if let (None, Some(id)) = (ours.uid(), &contact.graph) {
             ours = ours.with_uid(&vcard::derived_uid(id)); // The file keeps the UID it shows (behaviour 4.3).
         }
+        let with_photo = self.with_expected_photo(contact)?;
         self.drop_jobs(contact.id)?;
         self.sql
             .prepare_cached("UPDATE contact SET graph = NULL, change_key = NULL, wire = NULL, residue = NULL WHERE id = ?1")?
             .execute([contact.id.0])?;
         self.queue_create(contact.id, &ours)?;
-        Ok(())
+        self.send_photo_again(&with_photo)
     }
 
     fn set_wire(&self, id: RowId, theirs: &ServerContact) -> Result<()> {
@@ -238,6 +250,9 @@ impl Tx<'_> {
                 theirs.modified.map(|modified| modified.0),
                 theirs.created.map(|created| created.0),
             ))?;
+        if theirs.picture == Some(true) {
+            self.suspect_photo(id)?;
+        }
         // Without the residue the UID is not known yet: the file's making tells it.
         match &theirs.residue {
             Some(residue) => {

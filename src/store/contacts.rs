@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row};
 
 use super::{Error, FolderRowId, Result, Store, Tx};
-use crate::model::{ChangeKey, Contact, ContactId, Ino, ResidueText, Stamp};
+use crate::model::{ChangeKey, Contact, ContactId, Ino, PhotoId, ResidueText, Stamp};
 use crate::vcard::{Card, Residue};
 
 /// A contact's number in this store.
@@ -29,13 +29,15 @@ pub struct ContactRow {
     pub modified: Option<Stamp>,
     /// What the service last said; `None` until it has been made there.
     pub card: Option<Card>,
+    /// The picture it has there, as far as that was read.
+    pub photo: Option<PhotoId>,
     /// The file that shows it; `None` while it is unlinked or not shown yet.
     pub ino: Option<Ino>,
     /// Whether `card` is all there is: what lists and delta show may be cut.
     pub is_whole: bool,
 }
 
-const COLUMNS: &str = "id, graph, folder, change_key, old_keys, created, wire, residue, ino, modified, residue IS NOT NULL AND change_key IS NOT NULL";
+const COLUMNS: &str = "id, graph, folder, change_key, old_keys, created, wire, residue, ino, modified, residue IS NOT NULL AND change_key IS NOT NULL, photo";
 
 impl ContactRow {
     /// Whether a version is one that our own write replaced.
@@ -54,6 +56,7 @@ impl ContactRow {
             created: Stamp(row.get(5)?),
             modified: row.get::<_, Option<i64>>(9)?.map(Stamp),
             card: None,
+            photo: row.get::<_, Option<String>>(11)?.map(PhotoId::new),
             ino: row.get::<_, Option<u64>>(8)?.map(Ino),
             is_whole: row.get(10)?,
         };

@@ -357,7 +357,7 @@ impl Tx<'_> {
         self.sql
             .prepare_cached("INSERT OR REPLACE INTO text VALUES(?1, ?2)")?
             .execute((ino.0, bytes))?;
-        Ok(())
+        self.note_shown(ino, bytes)
     }
 
     /// Removes an inode's backing file once this change is committed.
@@ -408,6 +408,17 @@ impl Tx<'_> {
         fate: Fate,
     ) -> Result<Ino> {
         self.keep_text(contact.id, old, bytes, fate)?;
+        self.put_in_place(contact, old, bytes, mtime)
+    }
+
+    /// As [`Tx::replace_inode`], for a text that says all the old one did: nothing is kept in the history.
+    pub(super) fn put_in_place(
+        &mut self,
+        contact: &ContactRow,
+        old: Ino,
+        bytes: &[u8],
+        mtime: Stamp,
+    ) -> Result<Ino> {
         let attr = Attr {
             mode: 0o600,
             size: bytes.len() as u64,

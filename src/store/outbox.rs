@@ -34,9 +34,11 @@ pub enum Op {
     RemoveFolder,
     /// Give a folder another name.
     RenameFolder,
+    /// Give a contact another picture, or none.
+    Photo,
 }
 
-const OPS: [(Op, &str); 7] = [
+const OPS: [(Op, &str); 8] = [
     (Op::Create, "create"),
     (Op::Update, "update"),
     (Op::Delete, "delete"),
@@ -44,6 +46,7 @@ const OPS: [(Op, &str); 7] = [
     (Op::MakeFolder, "mkdir"),
     (Op::RemoveFolder, "rmdir"),
     (Op::RenameFolder, "rename"),
+    (Op::Photo, "photo"),
 ];
 
 impl Op {
@@ -270,6 +273,17 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn last_job(&self, contact: RowId) -> Result<Option<Job>> {
         self.one_job("contact = ?1 ORDER BY seq DESC LIMIT 1", contact.0)
+    }
+
+    /// The last row of a contact that is not about its picture.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn last_save(&self, contact: RowId) -> Result<Option<Job>> {
+        self.one_job(
+            "contact = ?1 AND op <> 'photo' ORDER BY seq DESC LIMIT 1",
+            contact.0,
+        )
     }
 
     /// The first row of a contact.

@@ -227,7 +227,7 @@ impl Tx<'_> {
     fn set_last_good(&mut self, contact: &ContactRow, ino: Ino) -> Result<()> {
         match &contact.card {
             Some(card) => {
-                let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+                let bytes = self.draw(contact, card)?;
                 self.put_text(ino, &bytes)
             }
             None => Ok(()),
@@ -265,7 +265,7 @@ impl Tx<'_> {
     }
 
     fn show_card(&mut self, contact: &ContactRow, ino: Ino, card: &Card) -> Result<()> {
-        let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+        let bytes = self.draw(contact, card)?;
         let mtime = self
             .inode(ino)?
             .map_or(self.now, |row| Stamp(row.attr.mtime.0 + 1).max(self.now));

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -142,4 +142,24 @@ CREATE TABLE clash(
     theirs TEXT NOT NULL,         -- (JSON)
     names TEXT NOT NULL           -- the properties, one a line
 );
+";
+
+/// Pictures. Folders are read once more, for the store does not know yet which contacts have one.
+const V3: &str = "
+CREATE TABLE photo(id TEXT PRIMARY KEY, bytes BLOB NOT NULL);  -- by the hash of the bytes
+-- Which picture the accepted text of a file shows.
+CREATE TABLE shown(ino INTEGER PRIMARY KEY, photo TEXT NOT NULL);
+CREATE TRIGGER text_gone AFTER DELETE ON text BEGIN DELETE FROM shown WHERE ino = old.ino; END;
+
+ALTER TABLE contact ADD COLUMN picture INTEGER;  -- 1: may have one, if photo_key is not its version
+ALTER TABLE contact ADD COLUMN photo TEXT;       -- the picture last read or sent
+ALTER TABLE contact ADD COLUMN photo_key TEXT;   -- the version in which it was last looked for
+CREATE INDEX contact_picture ON contact(id) WHERE picture = 1;
+CREATE INDEX contact_looked ON contact(id) WHERE photo_key IS NOT NULL;
+CREATE INDEX contact_photo ON contact(photo) WHERE photo IS NOT NULL;
+
+ALTER TABLE outbox ADD COLUMN photo TEXT;        -- of photo: the picture to be, NULL for none
+ALTER TABLE outbox ADD COLUMN photo_base TEXT;   -- of photo: the picture the file showed before
+ALTER TABLE outbox ADD COLUMN photo_sent INTEGER NOT NULL DEFAULT 0;  -- of photo: it may have been sent
+UPDATE folder SET delta = NULL, resume = NULL;
 ";

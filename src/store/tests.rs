@@ -114,6 +114,7 @@ fn person(id: &str, key: &str, name: &str, phone: &str) -> ServerContact {
         modified: None,
         contact,
         residue: Some(ResidueText::new("")),
+        picture: None,
         client: None,
     }
 }

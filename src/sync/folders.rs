@@ -218,6 +218,7 @@ mod tests {
                 modified: None,
                 contact,
                 residue: Some(ResidueText::new("")),
+                picture: None,
                 client: None,
             };
             self.change(|tx| {

@@ -64,7 +64,9 @@ impl Engine {
                     tx.set_residue(&id, key, &rest.residue, &rest.extended)?;
                 }
             }
-            take_whole(tx, &row, &found.whole)
+            take_whole(tx, &row, &found.whole)?;
+            let mut pictures = found.pictures.iter();
+            pictures.try_for_each(|(id, key)| tx.note_picture(id, key))
         })
         .await?;
         self.read_missing(folder).await?;

@@ -3,7 +3,7 @@
 use super::push::card_of;
 use super::{Engine, Failure, folders, plan, server_contact};
 use crate::graph::{Error, Snapshot, Write};
-use crate::model::{ChangeKey, ContactId, FolderId};
+use crate::model::{ChangeKey, ContactId, FolderId, Photo};
 use crate::store::{self, ContactRow, FolderRow, FolderRowId, Job, Op, Problem};
 use crate::vcard;
 
@@ -225,7 +225,7 @@ impl Engine {
         }
     }
 
-    async fn read_one(&self, id: &ContactId) -> Result<Snapshot, Error> {
+    pub(super) async fn read_one(&self, id: &ContactId) -> Result<Snapshot, Error> {
         let mut read = self.client.contacts(std::slice::from_ref(id)).await?;
         read.pop()
             .unwrap_or(Err(Error::Malformed { what: "a contact" }))
@@ -298,9 +298,5 @@ fn is_same_name(a: &str, b: &str) -> bool {
 
 /// The media type of a photo, from its first bytes.
 fn media_type(photo: &[u8]) -> &'static str {
-    if photo.starts_with(b"\x89PNG") {
-        "image/png"
-    } else {
-        "image/jpeg"
-    }
+    Photo::new(photo.to_vec()).map_or("image/jpeg", |photo| photo.media_type())
 }

@@ -103,6 +103,7 @@ impl Engine {
                     self.push_folder(&job).await?;
                 }
                 (Op::Move, Some(contact)) => self.push_move(&job, &contact).await?,
+                (Op::Photo, Some(contact)) => self.push_photo(&job, &contact).await?,
                 (_, Some(contact)) => batch.push(Work { job, contact }),
                 (_, None) => self
                     .store
@@ -377,7 +378,7 @@ impl Engine {
                 return tx.retry(work.job.seq, pause, LAGS, false);
             }
             let is_last = tx
-                .last_job(work.contact.id)?
+                .last_save(work.contact.id)?
                 .is_some_and(|job| job.seq == work.job.seq);
             match plan::compare(&work.job, &card, is_last) {
                 Next::Done => tx.taken(work.job.seq, &theirs),

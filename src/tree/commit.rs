@@ -12,7 +12,7 @@ use super::{Error, Result, Tree};
 use crate::model::{Ino, Stamp};
 use crate::names;
 use crate::store::{Clash, ContactRow, Fate, InodeKind, InodeRow, Problem, RowId, Seq, Tx};
-use crate::vcard::{self, Card, CardError, Prefer};
+use crate::vcard::{self, Card, CardError, Prefer, Said};
 
 /// A queued save that somebody may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,7 +260,7 @@ pub(super) fn accept(
     tx.drop_blob(ino);
     edit.tell(tx, id, (dir, &name))?;
     if let (Some(card), Some(contact)) = (&edit.merged, tx.contact(id)?) {
-        let bytes = vcard::render(card, contact.graph.as_ref(), tx.style());
+        let bytes = tx.draw(&contact, card)?;
         show(tx, &contact, &row, &bytes)?;
     }
     Ok(edit.outcome(tx, ino, id))
@@ -332,8 +332,8 @@ fn accept_beside(
     edit.tell(tx, contact.id, place)?;
     if edit.is_change && !shown.dirty {
         let merged = edit.merged.as_ref();
-        let rendered = merged.map(|card| vcard::render(card, contact.graph.as_ref(), tx.style()));
-        show(tx, contact, shown, rendered.as_deref().unwrap_or(bytes))?;
+        let drawn = merged.map(|card| tx.draw(contact, card)).transpose()?;
+        show(tx, contact, shown, drawn.as_deref().unwrap_or(bytes))?;
     }
     Ok(edit.outcome(tx, ino, contact.id))
 }
@@ -386,7 +386,7 @@ fn accept_change(
     since: Option<Stamp>,
 ) -> Result<Edit> {
     let now = tx.expected(contact)?;
-    let card = read(tx, bytes, now.as_ref(), contact)?;
+    let Said { card, photo } = read(tx, bytes, now.as_ref(), contact)?;
     let now = now.unwrap_or_default();
     let from = since.map(|since| tx.shown_at(contact.id, since));
     let from = match from.transpose()?.flatten() {
@@ -407,10 +407,15 @@ fn accept_change(
     } else {
         tx.last_job(contact.id)?.map(|job| job.seq)
     };
+    // Only a picture that was shown is taken away by a text without one.
+    let shown = from.as_deref().and_then(vcard::photo_in);
+    let shown = shown.map(|photo| photo.id());
+    let picture = tx.queue_photo(contact.id, photo.as_ref(), shown.as_ref())?;
+    let is_other = merged != card || !tx.expects_photo(contact, photo.as_ref())?;
     Ok(Edit {
-        seq,
-        is_change,
-        merged: (merged != card).then_some(merged),
+        seq: picture.or(seq),
+        is_change: is_change || picture.is_some(),
+        merged: is_other.then_some(merged),
         clash,
     })
 }
@@ -420,8 +425,8 @@ fn read(
     bytes: &[u8],
     shown: Option<&Card>,
     contact: &ContactRow,
-) -> std::result::Result<Card, CardError> {
-    vcard::read(
+) -> std::result::Result<Said, CardError> {
+    vcard::read_all(
         bytes,
         shown.map(|card| (card, contact.graph.as_ref())),
         tx.style(),
@@ -435,7 +440,7 @@ fn accept_new(
     (dir, name): (Ino, &str),
     bytes: &[u8],
 ) -> Result<(RowId, Edit)> {
-    let mut card = vcard::read(bytes, None, tx.style())?;
+    let Said { mut card, photo } = vcard::read_all(bytes, None, tx.style())?;
     let folder = tx.folder_of_dir(dir)?.ok_or(Error::NotFound)?;
     if let Some(uid) = card.uid()
         && tx.has_uid(folder.id, &uid)?
@@ -446,7 +451,8 @@ fn accept_new(
         card.set_file_name_hint(Some(name));
     }
     let contact = tx.new_contact(folder.id, row.ino)?;
-    let seq = Some(tx.queue_create(contact, &card)?);
+    let seq = tx.queue_create(contact, &card)?;
+    let seq = tx.queue_photo(contact, photo.as_ref(), None)?.or(Some(seq));
     Ok((
         contact,
         Edit {

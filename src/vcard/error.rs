@@ -47,6 +47,13 @@ pub enum CardErrorKind {
         /// The most that is taken, in bytes.
         limit: usize,
     },
+    /// A picture that is none.
+    NotAPicture,
+    /// A picture longer than the service takes.
+    PictureTooLong {
+        /// The size found, in bytes.
+        size: usize,
+    },
     /// More lines or separators than any card has.
     TooMany {
         /// The most that is taken.
@@ -119,6 +126,21 @@ impl fmt::Display for CardError {
                     "{property} ({}) does not fit: {} can be kept on the server",
                     kib(*size),
                     kib(*limit)
+                )
+            }
+            CardErrorKind::NotAPicture => {
+                write!(
+                    f,
+                    "{property} holds no picture (JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC or AVIF)"
+                )
+            }
+            CardErrorKind::PictureTooLong { size } => {
+                let tenths = (size * 10).div_ceil(1 << 20);
+                write!(
+                    f,
+                    "{property}: {}.{} MiB, the limit is 4 MiB",
+                    tenths / 10,
+                    tenths % 10
                 )
             }
             CardErrorKind::TooMany { limit } => write!(f, "more than {limit} lines or separators"),

@@ -6,8 +6,8 @@ use super::decode::{self, Text};
 use super::line::Line;
 use super::scan::{self, Scanned};
 use super::v21::{self, Origin};
-use super::{Card, CardError, CardErrorKind, Style};
-use crate::model::ContactId;
+use super::{Card, CardError, CardErrorKind, Style, photo};
+use crate::model::{ContactId, Photo};
 
 /// Properties that alone make a contact.
 const NAMING: [&str; 5] = ["FN", "N", "ORG", "EMAIL", "TEL"];
@@ -26,11 +26,51 @@ pub fn read(
     shown: Option<(&Card, Option<&ContactId>)>,
     style: Style,
 ) -> Result<Card, CardError> {
+    read_all(bytes, shown, style).map(|said| said.card)
+}
+
+/// All that a file says: the card, and the picture that the service keeps apart from it.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The card.
+    pub card: Card,
+    /// The picture, if there is one.
+    pub photo: Option<Photo>,
+}
+
+/// Reads a file with its picture; else as [`read()`].
+///
+/// # Errors
+/// As [`read()`].
+pub fn read_all(
+    bytes: &[u8],
+    shown: Option<(&Card, Option<&ContactId>)>,
+    style: Style,
+) -> Result<Said, CardError> {
     scan::guard(bytes)?;
-    let scanned = scanned(bytes)?;
+    let mut scanned = scanned(bytes)?;
     check(&scanned)?;
+    let taken = photo::take(&mut scanned.lines)?;
     let shown = shown.map(|(card, id)| Shown { card, id });
-    assign(scanned.lines, shown, style)
+    let mut card = assign(scanned.lines, shown, style)?;
+    if let Some(taken) = &taken {
+        card.note_photo(taken);
+    }
+    let photo = taken.map(|taken| taken.photo);
+    Ok(Said { card, photo })
+}
+
+/// The picture in an acceptable file.
+#[must_use]
+pub fn photo_in(bytes: &[u8]) -> Option<Photo> {
+    let is_there = bytes
+        .windows(5)
+        .any(|name| name.eq_ignore_ascii_case(b"PHOTO"));
+    if !is_there && !decode::is_utf16(bytes) {
+        return None; // Most cards have none, and taking one apart costs something.
+    }
+    let mut lines = scanned(bytes).ok()?.lines;
+    photo::take(&mut lines).ok()?.map(|taken| taken.photo)
 }
 
 /// Whether the text reaches from `BEGIN:VCARD` to a final `END:VCARD`; says nothing about what is

@@ -2,20 +2,33 @@
 
 use super::line::is_uid;
 use super::residue::UNMAPPED;
-use super::{Card, Eol, Style, Version, card, compose, fold, shadow, slots};
-use crate::model::ContactId;
+use super::{Card, Eol, Style, Version, card, compose, fold, photo, shadow, slots};
+use crate::model::{ContactId, Photo};
 
 /// The bytes of a card: the same for the same card, id and style, on every machine.
 ///
 /// A card without a UID shows one derived from `id`; without an id it has none.
 #[must_use]
 pub fn render(card: &Card, id: Option<&ContactId>, style: Style) -> Vec<u8> {
+    render_with(card, id, None, style)
+}
+
+/// The bytes of a card with its picture, which comes last so that the readable part is on top (vcard-mapping D8).
+#[must_use]
+pub fn render_with(
+    card: &Card,
+    id: Option<&ContactId>,
+    photo: Option<&Photo>,
+    style: Style,
+) -> Vec<u8> {
     let eol = match style.eol {
         Eol::Crlf => "\r\n",
         Eol::Lf => "\n",
     };
     let mut out = String::with_capacity(1024);
-    for line in lines(card, id, style.version) {
+    let picture = photo.map(|photo| photo::line(photo, card, style.version));
+    let lines = lines(card, id, style.version).into_iter();
+    for line in lines.chain(picture).chain(["END:VCARD".to_owned()]) {
         fold::push(&mut out, &line, eol);
     }
     out.into_bytes()
@@ -31,7 +44,6 @@ fn lines(card: &Card, id: Option<&ContactId>, version: Version) -> Vec<String> {
     lines.extend(uids.into_iter().map(str::to_owned));
     lines.extend(mapped(card, version));
     lines.extend(others.into_iter().map(str::to_owned));
-    lines.push("END:VCARD".to_owned());
     lines
 }
 

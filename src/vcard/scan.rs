@@ -3,7 +3,7 @@
 use ::vcard::tree::line::VcardLine;
 
 use super::line::Line;
-use super::{CardError, CardErrorKind};
+use super::{CardError, CardErrorKind, photo};
 
 /// Largest file looked at, in bytes: a photo of 4 MiB in base64 and some text.
 const MAX_BYTES: usize = 6 << 20;
@@ -27,6 +27,10 @@ pub(super) struct Scanned {
 /// Refuses what is too large to be looked at, without looking at what it says.
 pub(super) fn guard(bytes: &[u8]) -> Result<(), CardError> {
     if bytes.len() > MAX_BYTES {
+        if let Some((number, size)) = photo::in_oversize(bytes) {
+            let kind = CardErrorKind::PictureTooLong { size };
+            return Err(CardError::at(number, kind).property("PHOTO"));
+        }
         return Err(CardError::whole(CardErrorKind::TooLong {
             size: bytes.len(),
             limit: MAX_BYTES,

@@ -5,8 +5,8 @@ use std::fs;
 use rustix::io::Errno;
 use serde_json::json;
 
-use super::book::{ADA, Book, FILE, card, errno};
-use crate::support::{id, need, residue, sh};
+use super::book::{ADA, Book, FILE, SOON, card, errno};
+use crate::support::{eventually, id, need, residue, sh};
 
 /// 4.11 "mkdir creates a contact folder".
 #[test]
@@ -129,6 +129,10 @@ fn mv_to_another_folder_moves_the_contact_whole() {
     let api = book.world.api();
     api.put_photo(&book.id, b"\xff\xd8\xff\xe0 small \xff\xd9");
     let photo = api.photo(&book.id).unwrap();
+    book.calm();
+    eventually(SOON, "the card shows its photo", || {
+        book.text().contains("PHOTO")
+    });
     fs::create_dir(book.mount.path("Work")).unwrap();
     let text = book.text().replace("TITLE:", "X-PET:Möhre\r\nTITLE:");
     fs::write(book.path(), &text).unwrap();

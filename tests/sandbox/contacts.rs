@@ -449,6 +449,19 @@ async fn photos_have_one_size_and_cannot_be_removed() {
     put(vec![0; 4 * 1024 * 1024]).await.unwrap().expect(413);
     put(Vec::new()).await.unwrap().expect(400);
     bed.delete(&url).await.refused(405, "ErrorInvalidRequest");
+    bed.control(
+        "POST",
+        "settings",
+        json!({"removes_photos": true, "takes_photos": false}),
+    )
+    .await;
+    put(vec![0xFF, 0xD8, 0xFF, 0xD9])
+        .await
+        .unwrap()
+        .refused(403, "ErrorAccessDenied");
+    bed.delete(&url).await.expect(204);
+    bed.get(&url).await.refused(404, "ErrorItemNotFound");
+    bed.delete(&url).await.refused(404, "ErrorItemNotFound");
     bed.get(&format!("{}/photos/48x48/$value", path(&contact)))
         .await
         .refused(400, "RequestBroker--ParseUri");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use contactfs::vcard::{self, CardErrorKind, Style};
+use contactfs::vcard::{self, CardErrorKind, Said, Style};
 
 use super::compare;
 
@@ -48,11 +48,11 @@ fn folder() -> Option<PathBuf> {
 fn outcome(path: &PathBuf) -> String {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let bytes = std::fs::read(path).unwrap();
-    let card = match vcard::read(&bytes, None, Style::default()) {
+    let Said { card, photo } = match vcard::read_all(&bytes, None, Style::default()) {
         Err(error) => return format!("{name} {} line {}", kind(&error.kind), error.line),
-        Ok(card) => card,
+        Ok(said) => said,
     };
-    let text = vcard::render(&card, None, Style::default());
+    let text = vcard::render_with(&card, None, photo.as_ref(), Style::default());
     let again = vcard::read(&text, Some((&card, None)), Style::default());
     assert_eq!(
         again.as_ref(),
@@ -91,6 +91,8 @@ fn kind(kind: &CardErrorKind) -> &'static str {
         CardErrorKind::Nameless => "nameless",
         CardErrorKind::Group => "group",
         CardErrorKind::TooLong { .. } => "too-long",
+        CardErrorKind::NotAPicture => "not-a-picture",
+        CardErrorKind::PictureTooLong { .. } => "picture-too-long",
         CardErrorKind::TooMany { .. } => "too-many",
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::config::{CardVersion, Environment, Extended, LineEnding, Winner};
+use crate::config::{CardVersion, Environment, Extended, LineEnding, PhotoPlace, Winner};
 use crate::observe::log::{LogFormat, LogSettings};
 
 /// How saves travel and cards look.
@@ -61,6 +61,12 @@ pub(in crate::cli) struct CardOptions {
     #[arg(long, value_enum, default_value = "basic", help_heading = "Cards")]
     extended: ExtendedName,
 
+    /// Show the pictures of contacts so
+    ///
+    /// With none they stay where they are, and one in a saved card is sent all the same.
+    #[arg(long, value_enum, default_value = "inline", help_heading = "Cards")]
+    photo: PhotoName,
+
     /// Keep this many cards in memory
     #[arg(
         long,
@@ -85,6 +91,14 @@ impl CardOptions {
         match self.conflict {
             SideName::Theirs => Winner::Theirs,
             SideName::Ours => Winner::Ours,
+        }
+    }
+
+    /// The chosen place for pictures.
+    pub(in crate::cli) fn photos(&self) -> PhotoPlace {
+        match self.photo {
+            PhotoName::Inline => PhotoPlace::Inline,
+            PhotoName::None => PhotoPlace::None,
         }
     }
 
@@ -171,6 +185,12 @@ enum EolName {
 enum ExtendedName {
     Basic,
     All,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PhotoName {
+    Inline,
+    None,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

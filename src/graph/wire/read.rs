@@ -52,6 +52,7 @@ pub(in super::super) fn snapshot(item: &Json, source: Source) -> Result<Snapshot
         modified: timestamp(item, "lastModifiedDateTime"),
         contact,
         residue: extended(properties::RESIDUE).map(ResidueText::new),
+        picture: is_expanded.then(|| has_picture(item)),
         client: client.map(ClientId::new),
         notes_cut: source == Source::Delta && (notes_look_cut(item) || is_partial(item)),
     })
@@ -69,7 +70,14 @@ pub(in super::super) fn version(item: &Json) -> Result<Version, Error> {
         residue,
         extended: properties::fields(item),
         is_cut: properties::looks_cut(item),
+        picture: has_picture(item),
     })
+}
+
+/// A contact without the property has none.
+fn has_picture(item: &Json) -> bool {
+    properties::value(item, properties::HAS_PICTURE)
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// Reads a page of versions.

@@ -5,7 +5,7 @@ use super::super::{ContactRow, Fate, Result, RowId, Seq, Tx};
 use super::ServerContact;
 use super::show::natural_name;
 use crate::model::ChangeKey;
-use crate::vcard::{self, Card, Prefer, merge};
+use crate::vcard::{Card, Prefer, merge};
 
 impl Tx<'_> {
     /// Merges a queued save, and what was saved since, with the contact as the service has it (behaviour 3.7). The
@@ -40,7 +40,7 @@ impl Tx<'_> {
         if let Some(clash) = clash {
             let lost = match self.prefer() {
                 Prefer::Theirs => self.shown_text(&contact, &ours)?,
-                Prefer::Ours => vcard::render(card, contact.graph.as_ref(), self.style()),
+                Prefer::Ours => self.draw(&contact, card)?,
             };
             let place = contact.ino.map(|ino| self.card_name(ino)).transpose()?;
             let place = place.flatten();
@@ -58,9 +58,10 @@ impl Tx<'_> {
     /// The bytes a contact's file shows, which say `ours`.
     fn shown_text(&self, contact: &ContactRow, ours: &Card) -> Result<Vec<u8>> {
         let text = contact.ino.map(|ino| self.text(ino)).transpose()?;
-        Ok(text
-            .flatten()
-            .unwrap_or_else(|| vcard::render(ours, contact.graph.as_ref(), self.style())))
+        match text.flatten() {
+            Some(text) => Ok(text),
+            None => self.draw(contact, ours),
+        }
     }
 
     /// Puts one save, made from what the service has now, in the place of all that were queued.
@@ -97,7 +98,7 @@ impl Tx<'_> {
         ) else {
             return Ok(());
         };
-        let later = self.last_job(contact)?;
+        let later = self.last_save(contact)?;
         let Some(later) = later.filter(|_| *sent != now) else {
             return Ok(());
         };

@@ -22,7 +22,7 @@ impl Tx<'_> {
         };
         let dirty = self.inode(ino)?.is_some_and(|row| row.dirty);
         if old.card.as_ref() != Some(card) && !dirty {
-            let bytes = vcard::render(card, new.graph.as_ref(), self.style);
+            let bytes = self.draw(new, card)?;
             let mtime = self.moved_on(ino, modified)?;
             self.replace_inode(new, ino, &bytes, mtime, Fate::Changed)?;
         }
@@ -98,7 +98,7 @@ impl Tx<'_> {
         if self.inode(folder.ino)?.is_none() {
             return Ok(()); // A directory about to be removed shows nothing.
         }
-        let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+        let bytes = self.draw(&contact, card)?;
         let mtime = contact.modified.unwrap_or(contact.created);
         let attr = Attr {
             mode: 0o600,
@@ -202,10 +202,10 @@ impl Tx<'_> {
         }
         let text = self.text(ino)?.unwrap_or_default();
         let said = vcard::read(&text, Some((card, contact.graph.as_ref())), self.style);
-        if said.is_ok_and(|said| said == *card) {
+        if said.is_ok_and(|said| said == *card) && self.shows_photo(contact, ino)? {
             return Ok(());
         }
-        let bytes = vcard::render(card, contact.graph.as_ref(), self.style);
+        let bytes = self.draw(contact, card)?;
         let mtime = self.moved_on(ino, modified)?;
         self.foreign(|tx| tx.replace_inode(contact, ino, &bytes, mtime, fate))?;
         Ok(())

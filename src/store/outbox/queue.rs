@@ -173,7 +173,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn queue(
+    pub(in crate::store) fn queue(
         &mut self,
         op: Op,
         contact: Option<RowId>,

@@ -26,6 +26,8 @@ const READERS: usize = 3;
 pub(super) struct Found {
     /// What lists showed whole, each with the version it belongs to.
     pub(super) rests: HashMap<ContactId, (ChangeKey, Rest)>,
+    /// Contacts that have a picture, by the lists, in this version.
+    pub(super) pictures: Vec<(ContactId, ChangeKey)>,
     /// Contacts that were read singly.
     pub(super) whole: Vec<Snapshot>,
 }
@@ -136,6 +138,10 @@ impl Shared {
 
     /// Takes what a list shows, if it checks out.
     fn take_row(&self, row: Version, ask: &UnboundedSender<ContactId>) {
+        if row.picture {
+            let known = (row.id.clone(), row.change_key.clone());
+            self.found().pictures.push(known);
+        }
         let residue = ResidueText::new(row.residue.0.unwrap_or_default());
         if !row.is_cut && Residue::decode(&residue).is_ok() {
             let rest = Rest {
