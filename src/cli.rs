@@ -3,6 +3,7 @@
 //! One file per command. Owns everything a person types or reads; nothing below knows of options or
 //! terminals. Only `output` prints. Called by `main.rs` only.
 
+mod accounts;
 mod args;
 mod conflicts;
 mod detach;
@@ -10,6 +11,7 @@ mod doctor;
 mod error;
 mod fstab;
 mod history;
+mod login;
 mod mount;
 mod mount_point;
 mod output;
@@ -34,6 +36,7 @@ use error::{CliError, Exit};
 /// Runs the program and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    output::no_core_dumps();
     let outcome = parse(std::env::args_os().collect()).and_then(run);
     outcome.unwrap_or_else(|error| report(&error)).into()
 }
@@ -72,6 +75,9 @@ fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
     match cli.command {
         Command::Mount(args) => mount::run(&args, &argv),
         Command::Umount(args) => umount::run(&args),
+        Command::Login(args) => login::run(&args),
+        Command::Logout(args) => accounts::logout(&args),
+        Command::Accounts(args) => accounts::list(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Status(args) => status::run(&args),

@@ -11,6 +11,8 @@ mod progress;
 pub mod registry;
 mod report;
 pub mod run;
+pub mod sign_in;
+mod trouble;
 
 pub use error::{RunError, RunErrorKind};
 pub use progress::Progress;

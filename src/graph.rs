@@ -15,6 +15,7 @@ mod error;
 mod folders;
 mod job;
 mod photos;
+mod profile;
 mod properties;
 mod request;
 mod throttle;

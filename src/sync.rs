@@ -109,10 +109,10 @@ impl Engine {
         let outbox = Arc::new(Notify::new());
         store.set_wake(Arc::new(Waker(Arc::clone(&outbox))));
         Arc::new(Self {
+            health: Mutex::new(Health::new(settings.poll_interval)),
             store,
             client,
             settings,
-            health: Mutex::default(),
             outbox,
             resumed: Notify::new(),
             pull_now: Notify::new(),

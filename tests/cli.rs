@@ -40,6 +40,9 @@ fn help_names_the_commands_that_are_built() {
     let expected = [
         "mount",
         "umount",
+        "login",
+        "logout",
+        "accounts",
         "sandbox",
         "sync",
         "status",
@@ -64,6 +67,9 @@ fn every_command_has_short_and_long_help() {
     for command in [
         "mount",
         "umount",
+        "login",
+        "logout",
+        "accounts",
         "sandbox",
         "sync",
         "status",
@@ -294,6 +300,8 @@ fn completions_know_the_options() {
 fn the_manual_is_printed() {
     let home = Home::new();
     assert!(home.run(&["man"]).out.contains(".Dt CONTACTFS 1"));
+    let page = home.run(&["man", "5"]).out;
+    assert!(page.contains(".Dt CONTACTFS.CONF 5"));
     assert!(home.run(&["man", "7"]).out.contains(".Dt CONTACTFS 7"));
 }
 

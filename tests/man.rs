@@ -97,8 +97,29 @@ fn every_status_key_is_in_the_page() {
 }
 
 #[test]
+fn every_configuration_key_is_in_its_page_and_none_else() {
+    let page = page("contactfs.conf.5");
+    let keys = page
+        .split(".Sh ")
+        .find(|section| section.starts_with("KEYS"))
+        .unwrap();
+    let items = keys.lines().filter_map(|line| line.strip_prefix(".It "));
+    let words = items.flat_map(|item| item.split("Va ").skip(1));
+    let documented: BTreeSet<&str> = words
+        .map(|word| word.trim_end_matches([' ', ',']))
+        .collect();
+    assert_eq!(
+        documented,
+        contactfs::config::ACCOUNT_KEYS.into_iter().collect()
+    );
+    for cloud in contactfs::config::CLOUDS {
+        assert!(keys.contains(&format!(".Li {}\n", cloud.name)), "{cloud:?}");
+    }
+}
+
+#[test]
 fn the_pages_are_sound_mdoc() {
-    for name in ["contactfs.1", "contactfs.7"] {
+    for name in ["contactfs.1", "contactfs.conf.5", "contactfs.7"] {
         let checked = Command::new("mandoc")
             .args(["-Tlint", "-Werror"])
             .arg(path(name))
@@ -174,7 +195,14 @@ fn option_names(command: &clap::Command) -> BTreeSet<String> {
 }
 
 fn is_variable(word: &str) -> bool {
-    let known = ["HOME", "PATH", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"].contains(&word);
+    let known = [
+        "HOME",
+        "PATH",
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+        "XDG_RUNTIME_DIR",
+    ]
+    .contains(&word);
     known
         || word
             .strip_prefix("CONTACTFS_")

@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::{AuthError, BoxFuture, TokenSource};
+use super::{AuthError, BoxFuture, Challenge, TokenSource};
 
 /// One token that never changes; for scripts and tests.
 #[derive(Debug)]
@@ -22,5 +22,5 @@ impl TokenSource for StaticToken {
     }
 
     /// There is no other token to get: the client asks once more with the same one and then reports the sign-in.
-    fn refused(&self, _token: &SecretString) {}
+    fn refused(&self, _token: &SecretString, _challenge: Option<Challenge>) {}
 }

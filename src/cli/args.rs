@@ -3,6 +3,7 @@
 //! Help, completions and the checks of `contactfs(1)` and of `-o` derive from here. The doc comments
 //! are the help texts: the first paragraph is the short one.
 
+mod accounts;
 mod options;
 mod past;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(super) use accounts::{AccountsArgs, LoginArgs, LogoutArgs};
 pub(super) use options::{CardOptions, LogOptions};
 pub(super) use past::{ConflictsArgs, ConflictsCommand, HistoryArgs, ResolveArgs, RestoreArgs};
 
@@ -38,6 +40,9 @@ pub(super) struct Cli {
 pub(super) enum Command {
     Mount(Box<MountArgs>),
     Umount(UmountArgs),
+    Login(LoginArgs),
+    Logout(LogoutArgs),
+    Accounts(AccountsArgs),
     Sandbox(SandboxArgs),
     Sync(SyncArgs),
     Status(StatusArgs),
@@ -57,13 +62,13 @@ pub(super) enum Command {
 /// Mount a mailbox's contacts at a directory
 ///
 /// Stays in the foreground until the directory is unmounted or Ctrl-C is pressed, unless --daemon is
-/// given. The service and the sign-in come from the environment, see contactfs(1).
+/// given. Whose contacts are shown is told by config.toml, see contactfs.conf(5), and the environment.
 #[derive(Debug, Args)]
 #[command(args_override_self = true, allow_missing_positional = true)]
 pub(super) struct MountArgs {
-    /// Name of the account [default: default]
+    /// Name of the account [default: the only one, or default]
     ///
-    /// Each name has a store of its own below the state directory.
+    /// Accounts are in config.toml, see contactfs.conf(5). Each has a store of its own below the state directory.
     #[arg(value_name = "ACCOUNT", conflicts_with = "sandbox")]
     pub(super) account: Option<String>,
 
@@ -83,6 +88,17 @@ pub(super) struct MountArgs {
         help_heading = "Account"
     )]
     pub(super) mailbox: Option<String>,
+
+    /// Read this file instead of $XDG_CONFIG_HOME/contactfs/config.toml
+    ///
+    /// Overrides CONTACTFS_CONFIG.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "sandbox",
+        help_heading = "Account"
+    )]
+    pub(super) config: Option<PathBuf>,
 
     /// Mount a sample mailbox served by this program itself, no account needed
     ///
@@ -261,7 +277,7 @@ pub(super) struct CompletionsArgs {
 /// As mdoc source; read it with: contactfs man | man -l -
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    /// 1: commands and options; 7: how the files behave
+    /// 1: commands and options; 5: config.toml; 7: how the files behave
     #[arg(value_enum, default_value = "1")]
     pub(super) section: Section,
 }
@@ -272,6 +288,9 @@ pub(super) enum Section {
     /// Commands and options
     #[value(name = "1")]
     Commands,
+    /// The configuration file
+    #[value(name = "5")]
+    Configuration,
     /// How the files behave
     #[value(name = "7")]
     Files,

@@ -56,8 +56,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit, CliError> {
     findings.push(machine::state(&environment));
     findings.push(machine::runtime(&environment));
     findings.extend(stores::stores(&environment));
-    findings.push(service::credentials(&environment));
-    findings.push(service::reach(&environment));
+    findings.extend(service::accounts(&environment));
     if args.json {
         output::json(&findings)?;
     } else {

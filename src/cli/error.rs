@@ -147,7 +147,7 @@ impl CliError {
                     .source
                     .as_ref()
                     .map(|source| format!("Cause: {source}"));
-                cause.into_iter().chain(error.hint.clone()).collect()
+                cause.into_iter().chain(error.hints.clone()).collect()
             }
             Self::Call { mount, source } => call_hints(mount, source),
             Self::Parse(_) | Self::Log(_) | Self::Output(_) => Vec::new(),
@@ -169,15 +169,16 @@ fn config_hints(error: &ConfigError) -> Vec<String> {
     let hint = match error {
         ConfigError::NoCredentials => {
             return vec![
-                "Set CONTACTFS_ACCESS_TOKEN, or CONTACTFS_TENANT, CONTACTFS_CLIENT_ID, CONTACTFS_CLIENT_SECRET \
-                 and CONTACTFS_MAILBOX."
+                "Put the id of a registered application into config.toml, see contactfs.conf(5), or into \
+                 CONTACTFS_CLIENT_ID, then run: contactfs login"
                     .to_owned(),
+                "With a token in hand, set CONTACTFS_ACCESS_TOKEN.".to_owned(),
                 "To try it without an account: contactfs mount --sandbox DIR".to_owned(),
             ];
         }
         ConfigError::Missing(variable) => {
             format!(
-                "Set {variable}: signing in as an application needs the client, its tenant and a mailbox."
+                "Set {variable}: signing in as an application needs its id, proof, tenant and a mailbox."
             )
         }
         ConfigError::BadUrl { .. } => {
@@ -189,6 +190,14 @@ fn config_hints(error: &ConfigError) -> Vec<String> {
         ConfigError::NotPrivate { path } => format!("Look at it with: ls -ld {}", path.display()),
         ConfigError::NoHome | ConfigError::Directory { .. } => {
             "Choose another place with --state-dir DIR.".to_owned()
+        }
+        ConfigError::WhichAccount { .. } => "Name one of them.".to_owned(),
+        ConfigError::NoCommand => {
+            "Set credentials_command as contactfs.conf(5) tells, with: contactfs man 5".to_owned()
+        }
+        ConfigError::Line { .. } => "The keys are described by: contactfs man 5".to_owned(),
+        ConfigError::File { .. } => {
+            "Another file can be named with --config FILE or CONTACTFS_CONFIG.".to_owned()
         }
         ConfigError::BadAccountName(_) => return Vec::new(),
     };

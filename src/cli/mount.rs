@@ -45,7 +45,7 @@ fn mount(args: &MountArgs, progress: &dyn Progress) -> Result<(), CliError> {
 
 /// Whose contacts will be mounted, decided before anything is touched.
 enum Plan {
-    Account(Account),
+    Account(Box<Account>),
     Sandbox(PathBuf),
 }
 
@@ -61,8 +61,12 @@ impl Plan {
             name: args.account.clone(),
             mailbox: args.mailbox.clone(),
             state_dir: args.state_dir.clone(),
+            config: args.config.clone(),
         };
-        Ok(Self::Account(Account::resolve(&options, environment)?))
+        Ok(Self::Account(Box::new(Account::resolve(
+            &options,
+            environment,
+        )?)))
     }
 
     fn state_dir(&self) -> &Path {
@@ -74,7 +78,7 @@ impl Plan {
 
     fn start(self, args: &MountArgs) -> Result<(Account, Option<sandbox::Service>), CliError> {
         match self {
-            Self::Account(account) => Ok((account, None)),
+            Self::Account(account) => Ok((*account, None)),
             Self::Sandbox(state_dir) => {
                 let service = sandbox::Service::start(&state_dir, args.sandbox_contacts)?;
                 Ok((service.account(state_dir), Some(service)))

@@ -68,6 +68,17 @@ pub(super) fn note_left(changes: usize) {
     }
 }
 
+/// A core dump would hold tokens and contacts (behaviour 8.2).
+pub(super) fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = Rlimit {
+        current: Some(0),
+        maximum: getrlimit(Resource::Core).maximum,
+    };
+    // Lowering it cannot fail.
+    let _ = setrlimit(Resource::Core, limit);
+}
+
 /// Whether a person watches standard error.
 pub(super) fn is_interactive() -> bool {
     io::stderr().is_terminal()

@@ -6,6 +6,7 @@ use super::{definition, output};
 
 const UNIT: &str = include_str!("assets/contactfs.service");
 const PAGE_1: &str = include_str!("../../man/contactfs.1");
+const PAGE_5: &str = include_str!("../../man/contactfs.conf.5");
 const PAGE_7: &str = include_str!("../../man/contactfs.7");
 
 /// Prints the completions of a shell.
@@ -32,6 +33,7 @@ pub(super) fn unit() -> Result<Exit, CliError> {
 pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
     output::raw(match args.section {
         Section::Commands => PAGE_1,
+        Section::Configuration => PAGE_5,
         Section::Files => PAGE_7,
     })?;
     Ok(Exit::Success)

@@ -11,7 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::SandboxArgs;
 use super::error::{CliError, Exit};
 use super::output;
-use crate::config::{Account, Environment, SANDBOX_ACCOUNT, private_dir, state_base};
+use crate::config::{
+    Account, Credentials, Environment, Keeping, SANDBOX_ACCOUNT, private_dir, state_base,
+};
 use crate::observe::log;
 use crate::sandbox::{Options, Sandbox};
 
@@ -73,10 +75,13 @@ impl Service {
             name: SANDBOX_ACCOUNT.to_owned(),
             graph_url: sandbox.graph_url(),
             login_url: sandbox.login_url(),
-            tenant: Some(sandbox.tenant().to_owned()),
-            client_id: Some(sandbox.client_id().to_owned()),
-            client_secret: Some(SecretString::from(sandbox.client_secret().to_owned())),
-            access_token: None,
+            tenant: sandbox.tenant().to_owned(),
+            client_id: sandbox.client_id().to_owned(),
+            credentials: Credentials::Secret(SecretString::from(
+                sandbox.client_secret().to_owned(),
+            )),
+            keeping: Keeping::File,
+            sign_in_dir: state_dir.join(".sign-in"),
             mailbox: Some(sandbox.mailbox().to_owned()),
             state_dir,
         }

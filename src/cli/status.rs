@@ -156,7 +156,7 @@ fn connection(connection: &Connection) -> String {
         Connection::Online => "online".to_owned(),
         Connection::Offline { reason } => format!("offline ({reason})"),
         Connection::Throttled { until } => format!("throttled until {until:.0}"),
-        Connection::SignInNeeded { reason } => format!("sign-in needed ({reason})"),
+        Connection::SignInNeeded { reason } => format!("sign-in needed: {reason}"),
     }
 }
 

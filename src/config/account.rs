@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use super::{ConfigError, Environment, state_base};
+use super::{AccountSection, ConfigError, ConfigFile, Environment, state_base};
 
-/// Microsoft Graph of the worldwide cloud.
-pub const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
-/// The sign-in service of the worldwide cloud.
-pub const LOGIN_URL: &str = "https://login.microsoftonline.com";
 /// The account of the built-in service; no other can have this name, as its store would be taken for the other's.
 pub const SANDBOX_ACCOUNT: &str = "sandbox";
+/// The account that is meant when none is named.
+const DEFAULT_ACCOUNT: &str = "default";
+/// Any organisation's and personal accounts.
+const DEFAULT_TENANT: &str = "common";
 
 /// One mailbox at one service, and what signs in to it.
 #[derive(Clone, Debug)]
@@ -25,33 +25,75 @@ pub struct Account {
     pub graph_url: String,
     /// Root of the sign-in service without a trailing slash.
     pub login_url: String,
-    /// Directory (tenant) id or domain.
-    pub tenant: Option<String>,
-    /// Application id.
-    pub client_id: Option<String>,
-    /// Application secret; selects the client-credentials grant.
-    pub client_secret: Option<SecretString>,
-    /// A ready bearer token; no sign-in then.
-    pub access_token: Option<SecretString>,
+    /// Directory (tenant) id or domain, or a kind of accounts such as `common`.
+    pub tenant: String,
+    /// Application id; empty when a token makes it needless.
+    pub client_id: String,
+    /// What signs in.
+    pub credentials: Credentials,
+    /// Where a person's sign-in is kept.
+    pub keeping: Keeping,
     /// User id or principal name whose contacts these are; `None` is the signed-in user (`/me`).
     pub mailbox: Option<String>,
     /// Where its store lives; not created here.
     pub state_dir: PathBuf,
+    /// Where sign-ins are kept as files, of all accounts; not created here.
+    pub sign_in_dir: PathBuf,
 }
+
+/// What signs in to an account.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A ready bearer token; no sign-in.
+    Token(SecretString),
+    /// The application itself, by its secret.
+    Secret(SecretString),
+    /// The application itself, by a PEM file with its certificate and private key.
+    Certificate(PathBuf),
+    /// A person, with `contactfs login`.
+    Person(Method),
+}
+
+/// How a person signs in unless told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// A code to be typed at a page, on any machine.
+    Device,
+    /// A browser on this machine.
+    Browser,
+}
+
+/// Where a person's sign-in is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// In the keyring when there is one, else in a file.
+    Automatic,
+    /// In the keyring.
+    Keyring,
+    /// In a file that only the user can read.
+    File,
+    /// By a program, which is run by the shell.
+    Command(String),
+}
+
+/// An account by its name, or what is wrong with it.
+pub type Listed = (String, Result<Account, ConfigError>);
 
 /// What the command line says about the account.
 #[derive(Clone, Debug, Default)]
 pub struct AccountOptions {
-    /// The account's name; `default` when absent.
+    /// The account's name.
     pub name: Option<String>,
     /// Overrides `CONTACTFS_MAILBOX`.
     pub mailbox: Option<String>,
     /// Overrides `CONTACTFS_STATE_DIR`.
     pub state_dir: Option<PathBuf>,
+    /// Overrides `CONTACTFS_CONFIG`.
+    pub config: Option<PathBuf>,
 }
 
 impl Account {
-    /// Resolves flags over environment over defaults.
+    /// Resolves flags over environment over file over defaults.
     ///
     /// # Errors
     /// Every kind of [`ConfigError`]; [`ConfigError::NoCredentials`] when nothing could sign in.
@@ -59,48 +101,154 @@ impl Account {
         options: &AccountOptions,
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
-        let name = options.name.as_deref().unwrap_or("default");
-        let mailbox = options
-            .mailbox
-            .as_deref()
-            .or_else(|| environment.get("CONTACTFS_MAILBOX"));
-        let account = Self {
-            name: name.to_owned(),
-            graph_url: endpoint(environment, "CONTACTFS_GRAPH_URL", GRAPH_URL)?,
-            login_url: endpoint(environment, "CONTACTFS_LOGIN_URL", LOGIN_URL)?,
-            tenant: environment.get("CONTACTFS_TENANT").map(str::to_owned),
-            client_id: environment.get("CONTACTFS_CLIENT_ID").map(str::to_owned),
-            client_secret: environment
-                .get("CONTACTFS_CLIENT_SECRET")
-                .map(SecretString::from),
-            access_token: environment
-                .get("CONTACTFS_ACCESS_TOKEN")
-                .map(SecretString::from),
-            mailbox: mailbox.map(str::to_owned),
-            state_dir: state_base(environment, options.state_dir.as_deref())?
-                .join(directory(name, mailbox)?),
+        let file = ConfigFile::load(environment, options.config.as_deref())?;
+        let name = match &options.name {
+            Some(name) => name.clone(),
+            None => unnamed(&file, environment)?,
         };
-        account.check_credentials()?;
-        Ok(account)
+        let section = file.accounts.get(&name).cloned().unwrap_or_default();
+        Self::from_section(&name, &section, options, environment)
     }
 
-    /// A token is enough; a secret needs the rest of the client-credentials grant, which has no `/me`.
-    fn check_credentials(&self) -> Result<(), ConfigError> {
-        if self.access_token.is_some() {
-            return Ok(());
+    fn from_section(
+        name: &str,
+        section: &AccountSection,
+        options: &AccountOptions,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        let either = |variable: &str, key: &str| {
+            let value = environment.get(variable).or_else(|| section.get(key));
+            value.map(str::to_owned)
+        };
+        let mailbox = options
+            .mailbox
+            .clone()
+            .or_else(|| either("CONTACTFS_MAILBOX", "mailbox"));
+        let cloud = section.cloud();
+        let graph_url = either("CONTACTFS_GRAPH_URL", "graph_url");
+        let login_url = either("CONTACTFS_LOGIN_URL", "login_url");
+        let tenant = either("CONTACTFS_TENANT", "tenant");
+        let client_id = either("CONTACTFS_CLIENT_ID", "client_id");
+        let credentials = credentials(section, environment)?;
+        if !matches!(credentials, Credentials::Token(_)) && client_id.is_none() {
+            return Err(match credentials {
+                Credentials::Person(_) => ConfigError::NoCredentials,
+                _ => ConfigError::Missing("CONTACTFS_CLIENT_ID (client_id)"),
+            });
         }
-        if self.client_secret.is_none() {
-            return Err(ConfigError::NoCredentials);
+        if matches!(
+            credentials,
+            Credentials::Secret(_) | Credentials::Certificate(_)
+        ) {
+            let needed = [
+                ("CONTACTFS_TENANT (tenant)", &tenant),
+                ("CONTACTFS_MAILBOX (mailbox)", &mailbox),
+            ];
+            if let Some((missing, _)) = needed.iter().find(|(_, value)| value.is_none()) {
+                return Err(ConfigError::Missing(missing));
+            }
         }
-        let needed = [
-            ("CONTACTFS_CLIENT_ID", &self.client_id),
-            ("CONTACTFS_TENANT", &self.tenant),
-            ("CONTACTFS_MAILBOX", &self.mailbox),
-        ];
-        match needed.iter().find(|(_, value)| value.is_none()) {
-            Some((variable, _)) => Err(ConfigError::Missing(variable)),
-            None => Ok(()),
+        let base = state_base(environment, options.state_dir.as_deref())?;
+        Ok(Self {
+            name: name.to_owned(),
+            graph_url: endpoint(
+                "CONTACTFS_GRAPH_URL (graph_url)",
+                graph_url.as_deref(),
+                cloud.graph_url,
+            )?,
+            login_url: endpoint(
+                "CONTACTFS_LOGIN_URL (login_url)",
+                login_url.as_deref(),
+                cloud.login_url,
+            )?,
+            tenant: tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned()),
+            client_id: client_id.unwrap_or_default(),
+            credentials,
+            keeping: keeping(section)?,
+            state_dir: base.join(directory(name, mailbox.as_deref())?),
+            // A mount with a store elsewhere is still the same person's.
+            sign_in_dir: state_base(environment, None)?.join(".sign-in"),
+            mailbox,
+        })
+    }
+
+    /// Every account there is: those of the file, and the one that the environment makes if it makes one.
+    ///
+    /// # Errors
+    /// Those of reading the file.
+    pub fn all(
+        options: &AccountOptions,
+        environment: &Environment,
+    ) -> Result<Vec<Listed>, ConfigError> {
+        let file = ConfigFile::load(environment, options.config.as_deref())?;
+        let mut accounts: Vec<_> = file
+            .accounts
+            .iter()
+            .map(|(name, section)| {
+                let account = Self::from_section(name, section, options, environment);
+                (name.clone(), account)
+            })
+            .collect();
+        if accounts.is_empty() {
+            let section = AccountSection::default();
+            let account = Self::from_section(DEFAULT_ACCOUNT, &section, options, environment);
+            if !matches!(account, Err(ConfigError::NoCredentials)) {
+                accounts.push((DEFAULT_ACCOUNT.to_owned(), account));
+            }
         }
+        Ok(accounts)
+    }
+}
+
+/// The account meant by nobody's name: `default`, or the only one there is.
+fn unnamed(file: &ConfigFile, environment: &Environment) -> Result<String, ConfigError> {
+    let mut names = file.accounts.keys();
+    let has_token = environment.get("CONTACTFS_ACCESS_TOKEN").is_some();
+    match (names.next(), names.next()) {
+        _ if file.accounts.contains_key(DEFAULT_ACCOUNT) || has_token => {
+            Ok(DEFAULT_ACCOUNT.to_owned())
+        }
+        (Some(only), None) => Ok(only.clone()),
+        (Some(_), Some(_)) => Err(ConfigError::WhichAccount {
+            path: file.path.clone(),
+            names: file.accounts.keys().cloned().collect::<Vec<_>>().join(", "),
+        }),
+        (None, _) => Ok(DEFAULT_ACCOUNT.to_owned()),
+    }
+}
+
+/// A token, secret or certificate of the environment comes before what the file says.
+fn credentials(
+    section: &AccountSection,
+    environment: &Environment,
+) -> Result<Credentials, ConfigError> {
+    if let Some(token) = environment.get("CONTACTFS_ACCESS_TOKEN") {
+        return Ok(Credentials::Token(token.into()));
+    }
+    if let Some(secret) = environment.get("CONTACTFS_CLIENT_SECRET") {
+        return Ok(Credentials::Secret(secret.into()));
+    }
+    let certificate = environment
+        .get("CONTACTFS_CLIENT_CERTIFICATE")
+        .or_else(|| section.get("client_certificate"));
+    match (certificate, section.get("auth")) {
+        (Some(path), _) => Ok(Credentials::Certificate(path.into())),
+        (None, Some("client-credentials")) => Err(ConfigError::Missing(
+            "CONTACTFS_CLIENT_SECRET or CONTACTFS_CLIENT_CERTIFICATE (client_certificate)",
+        )),
+        (None, Some("browser")) => Ok(Credentials::Person(Method::Browser)),
+        (None, _) => Ok(Credentials::Person(Method::Device)),
+    }
+}
+
+fn keeping(section: &AccountSection) -> Result<Keeping, ConfigError> {
+    let command = section.get("credentials_command");
+    match (section.get("credentials"), command) {
+        (Some("keyring"), _) => Ok(Keeping::Keyring),
+        (Some("file"), _) => Ok(Keeping::File),
+        (_, Some(command)) => Ok(Keeping::Command(command.to_owned())),
+        (Some("command"), None) => Err(ConfigError::NoCommand),
+        _ => Ok(Keeping::Automatic),
     }
 }
 
@@ -119,11 +267,11 @@ fn directory(name: &str, mailbox: Option<&str>) -> Result<PathBuf, ConfigError> 
 }
 
 fn endpoint(
-    environment: &Environment,
     variable: &'static str,
+    value: Option<&str>,
     default: &str,
 ) -> Result<String, ConfigError> {
-    let value = environment.get(variable).unwrap_or(default);
+    let value = value.unwrap_or(default);
     let bad = || ConfigError::BadUrl {
         variable,
         value: value.to_owned(),
@@ -154,6 +302,7 @@ fn is_loopback(host: &Host<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::GLOBAL;
     use super::*;
 
     fn resolve<const N: usize>(pairs: [(&str, &str); N]) -> Result<Account, ConfigError> {
@@ -167,8 +316,8 @@ mod tests {
     #[test]
     fn a_token_is_enough_and_the_service_is_the_worldwide_one() {
         let account = resolve([("CONTACTFS_ACCESS_TOKEN", "t")]).unwrap();
-        assert_eq!(account.graph_url, GRAPH_URL);
-        assert_eq!(account.login_url, LOGIN_URL);
+        assert_eq!(account.graph_url, GLOBAL.graph_url);
+        assert_eq!(account.login_url, GLOBAL.login_url);
         assert_eq!(
             account.state_dir,
             Path::new("/h/.local/state/contactfs/default")
@@ -194,11 +343,17 @@ mod tests {
         let secret = ("CONTACTFS_CLIENT_SECRET", "s");
         let client = ("CONTACTFS_CLIENT_ID", "c");
         let tenant = ("CONTACTFS_TENANT", "t");
-        assert_eq!(missing(resolve([secret])), "CONTACTFS_CLIENT_ID");
-        assert_eq!(missing(resolve([secret, client])), "CONTACTFS_TENANT");
+        assert_eq!(
+            missing(resolve([secret])),
+            "CONTACTFS_CLIENT_ID (client_id)"
+        );
+        assert_eq!(
+            missing(resolve([secret, client])),
+            "CONTACTFS_TENANT (tenant)"
+        );
         assert_eq!(
             missing(resolve([secret, client, tenant])),
-            "CONTACTFS_MAILBOX"
+            "CONTACTFS_MAILBOX (mailbox)"
         );
         let account = resolve([secret, client, tenant, ("CONTACTFS_MAILBOX", "a@b")]).unwrap();
         assert_eq!(
@@ -253,6 +408,67 @@ mod tests {
             directory("a", Some("../../b")),
             Err(ConfigError::BadAccountName(_))
         ));
+    }
+
+    /// Flags over environment over file over defaults.
+    #[test]
+    fn the_file_fills_in_what_flags_and_environment_leave_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let text = "[account.work]\nclient_id = \"file\"\ntenant = \"t\"\nmailbox = \"file@x\"\n\
+            cloud = \"china\"\nauth = \"browser\"\ncredentials = \"file\"\n";
+        std::fs::write(&path, text).unwrap();
+        let with = |variables: &[(&str, &str)], mailbox: Option<&str>| {
+            let environment = [("HOME", "/h")]
+                .iter()
+                .chain(variables)
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            let options = AccountOptions {
+                mailbox: mailbox.map(str::to_owned),
+                config: Some(path.clone()),
+                ..AccountOptions::default()
+            };
+            Account::resolve(&options, &environment).unwrap()
+        };
+        let account = with(&[], None);
+        assert_eq!(
+            (account.name.as_str(), account.client_id.as_str()),
+            ("work", "file")
+        );
+        assert_eq!(
+            (account.tenant.as_str(), &account.keeping),
+            ("t", &Keeping::File)
+        );
+        assert_eq!(account.login_url, "https://login.chinacloudapi.cn");
+        assert!(matches!(
+            account.credentials,
+            Credentials::Person(Method::Browser)
+        ));
+        let variables = [
+            ("CONTACTFS_CLIENT_ID", "env"),
+            ("CONTACTFS_MAILBOX", "env@x"),
+        ];
+        let account = with(&variables, None);
+        assert_eq!(account.client_id, "env");
+        assert_eq!(account.mailbox.as_deref(), Some("env@x"));
+        assert_eq!(
+            with(&variables, Some("flag@x")).mailbox.as_deref(),
+            Some("flag@x")
+        );
+        let account = with(&[("CONTACTFS_LOGIN_URL", "https://l.example")], None);
+        assert_eq!(account.login_url, "https://l.example");
+        std::fs::write(&path, format!("{text}[account.home]\nclient_id = \"c\"\n")).unwrap();
+        let several = Account::resolve(
+            &AccountOptions {
+                config: Some(path.clone()),
+                ..AccountOptions::default()
+            },
+            &Environment::from([("HOME", "/h")]),
+        );
+        assert!(
+            matches!(several, Err(ConfigError::WhichAccount { names, .. }) if names == "home, work")
+        );
     }
 
     #[test]

@@ -25,12 +25,41 @@ pub enum ConfigError {
     /// An account name that cannot be a directory name.
     #[error("not a usable account name: {0:?}")]
     BadAccountName(String),
-    /// Neither a token nor an application's credentials are there.
+    /// Neither a token nor an application to sign in with is named.
     #[error("no sign-in is configured")]
     NoCredentials,
-    /// A client secret came without what must go with it.
-    #[error("CONTACTFS_CLIENT_SECRET is set, but {0} is not")]
+    /// A sign-in as an application lacks what must go with it.
+    #[error("a sign-in as an application is configured, but {0} is not set")]
     Missing(&'static str),
+    /// `credentials = "command"` without the command.
+    #[error("credentials is \"command\", but credentials_command is not set")]
+    NoCommand,
+    /// There are several accounts, none is called `default`, and none was named.
+    #[error("{path} has several accounts: {names}", path = path.display())]
+    WhichAccount {
+        /// The configuration file.
+        path: PathBuf,
+        /// Their names.
+        names: String,
+    },
+    /// The configuration file cannot be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration file says something the program does not understand.
+    #[error("{path}:{line}: {sentence}", path = path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        sentence: String,
+    },
     /// There is no home to keep state in.
     #[error("neither HOME nor XDG_STATE_HOME names an absolute directory")]
     NoHome,

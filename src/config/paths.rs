@@ -27,6 +27,13 @@ pub fn state_base(environment: &Environment, flag: Option<&Path>) -> Result<Path
         .ok_or(ConfigError::NoHome)
 }
 
+/// `$XDG_CONFIG_HOME` or `~/.config`.
+pub(super) fn config_home(environment: &Environment) -> Option<PathBuf> {
+    absolute(environment, "XDG_CONFIG_HOME")
+        .map(Path::to_owned)
+        .or_else(|| absolute(environment, "HOME").map(|home| home.join(".config")))
+}
+
 /// The directory for control sockets, created and checked: `$XDG_RUNTIME_DIR/contactfs`,
 /// `/run/user/UID/contactfs`, or `/tmp/contactfs-UID`.
 ///

@@ -8,14 +8,16 @@ use url::Url;
 
 use super::run::Wake;
 use super::{RunError, RunErrorKind};
-use crate::auth::{ClientCredentials, StaticToken, TokenSource};
-use crate::config::{
-    Account, CardVersion, Extended, LineEnding, MountSettings, PhotoPlace, SANDBOX_ACCOUNT, Winner,
+use crate::auth::{
+    Application, Certificate, Person, Proof, Registration, StaticToken, TokenSource, Vault,
 };
-use crate::graph::{Client, Endpoint, Error, Mailbox};
+use crate::config::{
+    Account, CardVersion, Credentials, Extended, LineEnding, MountSettings, PhotoPlace,
+    SANDBOX_ACCOUNT, Winner,
+};
+use crate::graph::{Client, Endpoint, Mailbox};
 use crate::model::Tier;
 use crate::store::{self, Photos, Store};
-use crate::sync::Failure;
 use crate::vcard::{Eol, Prefer, Style, Version};
 use crate::{fs, sync, tree};
 
@@ -65,64 +67,42 @@ fn tier(settings: &MountSettings) -> Tier {
 }
 
 pub(super) fn client(account: &Account, settings: &MountSettings) -> Result<Client, RunError> {
-    let sign_in = |error: String| RunError::new(RunErrorKind::SignIn, error);
-    let graph_url = Url::parse(&account.graph_url).map_err(|error| sign_in(error.to_string()))?;
+    client_with(account, tokens(account)?, tier(settings))
+}
+
+/// A client of the account's mailbox with these tokens.
+pub(super) fn client_with(
+    account: &Account,
+    tokens: Arc<dyn TokenSource>,
+    tier: Tier,
+) -> Result<Client, RunError> {
+    let graph_url = Url::parse(&account.graph_url).map_err(unusable)?;
     let mailbox = account.mailbox.clone().map_or(Mailbox::Me, Mailbox::User);
-    let endpoint =
-        Endpoint::new(graph_url.clone(), mailbox).map_err(|error| sign_in(error.to_string()))?;
-    let tokens = tokens(account, &graph_url)?;
-    Client::new(endpoint, tokens, tier(settings)).map_err(|error| sign_in(error.to_string()))
+    let endpoint = Endpoint::new(graph_url, mailbox).map_err(unusable)?;
+    Client::new(endpoint, tokens, tier).map_err(unusable)
 }
 
-fn tokens(account: &Account, graph_url: &Url) -> Result<Arc<dyn TokenSource>, RunError> {
-    let sign_in = |error: String| RunError::new(RunErrorKind::SignIn, error);
-    if let Some(token) = &account.access_token {
-        return Ok(Arc::new(StaticToken::new(token.clone())));
-    }
-    let (Some(client_id), Some(secret)) = (&account.client_id, &account.client_secret) else {
-        return Err(sign_in("there is nothing to sign in with".to_owned()).hint(
-            "Set CONTACTFS_ACCESS_TOKEN, or CONTACTFS_CLIENT_ID with CONTACTFS_CLIENT_SECRET",
-        ));
+/// What hands out the account's tokens.
+pub(super) fn tokens(account: &Account) -> Result<Arc<dyn TokenSource>, RunError> {
+    let registration = || Registration::of(account);
+    let of_application = |proof| {
+        let application = registration().and_then(|named| Application::new(named, proof));
+        application.map(|tokens| Arc::new(tokens) as Arc<dyn TokenSource>)
     };
-    let login_url = Url::parse(&account.login_url).map_err(|error| sign_in(error.to_string()))?;
-    let tenant = account.tenant.as_deref().unwrap_or("common");
-    ClientCredentials::new(&login_url, graph_url, tenant, client_id, secret)
-        .map(|tokens| Arc::new(tokens) as Arc<dyn TokenSource>)
-        .map_err(|error| sign_in(error.to_string()))
+    let tokens = match &account.credentials {
+        Credentials::Token(token) => Ok(Arc::new(StaticToken::new(token.clone())) as _),
+        Credentials::Secret(secret) => of_application(Proof::Secret(secret.clone())),
+        Credentials::Certificate(path) => Certificate::read(path)
+            .and_then(|certificate| of_application(Proof::Certificate(Box::new(certificate)))),
+        Credentials::Person(_) => registration()
+            .and_then(|named| Person::new(named, Vault::of(account)))
+            .map(|tokens| Arc::new(tokens) as _),
+    };
+    tokens.map_err(unusable)
 }
 
-/// What a first failure means for whoever started the mount.
-pub(super) fn explain(failure: &Failure) -> RunError {
-    let error = match failure {
-        Failure::Store(error) => return RunError::new(RunErrorKind::Internal, error.to_string()),
-        Failure::Graph(error) => error,
-    };
-    let kind = match error {
-        Error::Offline { .. }
-        | Error::Service { .. }
-        | Error::Malformed { .. }
-        | Error::Redirected { .. } => RunErrorKind::Service,
-        Error::Throttled { .. } => RunErrorKind::TryLater,
-        Error::SignInNeeded { .. }
-        | Error::Denied { .. }
-        | Error::NoMailbox { .. }
-        | Error::Config { .. } => RunErrorKind::SignIn,
-        _ => RunErrorKind::Internal,
-    };
-    let chain: Vec<String> =
-        std::iter::successors(Some(error as &dyn std::error::Error), |error| {
-            error.source()
-        })
-        .map(ToString::to_string)
-        .collect();
-    let run_error = RunError::new(kind, chain.join(": "));
-    match error.hint() {
-        Some(hint) => run_error.hint(hint),
-        None if kind == RunErrorKind::Service => {
-            run_error.hint("Check the network with: contactfs doctor")
-        }
-        None => run_error,
-    }
+fn unusable(error: impl std::fmt::Display) -> RunError {
+    RunError::new(RunErrorKind::SignIn, error.to_string())
 }
 
 /// First loads are reported to the mount's own thread.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// A failed mount: what kind, one sentence, and what to do next.
+/// A failed mount or sign-in: what kind, one sentence, and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[error("{sentence}")]
 pub struct RunError {
@@ -10,8 +10,8 @@ pub struct RunError {
     pub kind: RunErrorKind,
     /// What happened, without a full stop.
     pub sentence: String,
-    /// The next step for the person, one sentence.
-    pub hint: Option<String>,
+    /// The next steps for the person, one sentence each.
+    pub hints: Vec<String>,
     /// The error below, if there is one.
     #[source]
     pub source: Option<Box<dyn Error + Send + Sync>>,
@@ -38,15 +38,15 @@ impl RunError {
         Self {
             kind,
             sentence: sentence.into(),
-            hint: None,
+            hints: Vec::new(),
             source: None,
         }
     }
 
-    /// The same error with the next step.
+    /// The same error with a next step.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hints.push(hint.into());
         self
     }
 

@@ -12,11 +12,12 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::assemble::{self, explain};
+use super::assemble;
 use super::control::{self, ControlServer};
 use super::registry::{self, Registration};
 use super::report::Report;
-use super::{Progress, RunError, RunErrorKind};
+use super::trouble::Subject;
+use super::{Progress, RunError, RunErrorKind, sign_in};
 use crate::config::{Account, Environment, MountSettings, runtime_dir};
 use crate::fs::Mounted;
 use crate::store::Store;
@@ -47,6 +48,7 @@ pub fn mount(
     settings: MountSettings,
     progress: &dyn Progress,
 ) -> Result<(), RunError> {
+    sign_in::ready(&account, settings.read_only)?;
     let store = Arc::new(assemble::open_store(&account, &settings)?);
     let client = assemble::client(&account, &settings)?;
     let (wake, woken) = channel();
@@ -89,7 +91,9 @@ fn serve(
     parts: &Parts,
 ) -> Result<(), RunError> {
     match parts.woken.recv() {
-        Ok(Wake::Ready(Err(failure))) => return Err(explain(&failure)),
+        Ok(Wake::Ready(Err(failure))) => {
+            return Err(Subject::new(account, settings.read_only).explain(&failure));
+        }
         Ok(Wake::Stop) | Err(_) => return Ok(()),
         Ok(Wake::Ready(Ok(())) | Wake::Loading(..) | Wake::Ended) => {}
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::request::{About, Body, Call, Payload, Reply};
 use super::throttle;
 use super::verdict::{Lost, Outcome};
+use crate::auth::Challenge;
 
 /// The one request that carries these.
 pub(super) fn request(calls: &[&Call]) -> Call {
@@ -81,6 +82,8 @@ fn member(answer: &Value) -> Option<(usize, Reply)> {
         Reply {
             status,
             retry_after,
+            challenge: header(answer, "www-authenticate")
+                .and_then(|value| Challenge::of_header(&value)),
             body: Body::Parsed(body),
         },
     ))

@@ -16,7 +16,7 @@ use super::request::{Body, Call, Payload, Reply};
 use super::throttle;
 use super::verdict::{Lost, Outcome};
 use super::{Endpoint, Error, Stats};
-use crate::auth::web;
+use crate::auth::{Challenge, web};
 
 /// The pooled connections to the service.
 pub(super) struct Connection {
@@ -141,9 +141,11 @@ impl Connection {
     async fn receive(&self, mut response: Response, limit: usize) -> Outcome {
         let status = response.status();
         let retry_after = header(&response, "retry-after").and_then(throttle::retry_after);
+        let challenge = header(&response, "www-authenticate").and_then(Challenge::of_header);
         let reply = |body| Reply {
             status: status.as_u16(),
             retry_after,
+            challenge: challenge.clone(),
             body: Body::Raw(body),
         };
         match body::read(&mut response, limit).await {

@@ -159,7 +159,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::SignInNeeded { .. } => Some("Run `contactfs login`."),
+            Self::SignInNeeded { .. } => Some("Sign in with: contactfs login"),
             Self::Denied { .. } => Some(
                 "The sign-in needs the permission Contacts.ReadWrite; an administrator may have to grant it.",
             ),
@@ -219,6 +219,12 @@ impl From<AuthError> for Error {
         match error {
             AuthError::SignInNeeded { reason } => Self::SignInNeeded { reason },
             AuthError::Offline { source } => Self::Offline { source },
+            error @ AuthError::Vault(_) => Self::Offline {
+                source: error.into(),
+            },
+            error @ AuthError::Permission { .. } => Self::SignInNeeded {
+                reason: error.to_string(),
+            },
             AuthError::Config { reason } => Self::Config { reason },
         }
     }

@@ -104,7 +104,7 @@ impl Client {
         Ok(self.path(&format!("/contactFolders/{}", segment(id.as_str())?)))
     }
 
-    async fn default_folder(&self) -> Result<Folder, Error> {
+    pub(super) async fn default_folder(&self) -> Result<Folder, Error> {
         let call = Call::get(
             About::Mailbox,
             self.path("/contactFolders/contacts?$select=id,displayName,parentFolderId"),

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::{Error, body};
+use crate::auth::Challenge;
 
 /// Sent with every request and batch member, or ids would change when a contact moves (trap 17).
 const IMMUTABLE_IDS: &str = "IdType=\"ImmutableId\"";
@@ -154,6 +155,8 @@ pub(super) struct Reply {
     pub(super) status: u16,
     /// How long the service asked to wait.
     pub(super) retry_after: Option<Duration>,
+    /// What the next token must answer (graph-facts 10.7).
+    pub(super) challenge: Option<Challenge>,
     pub(super) body: Body,
 }
 

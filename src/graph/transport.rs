@@ -16,7 +16,7 @@ use super::request::{Call, Reply};
 use super::throttle::{Gate, Patience};
 use super::verdict::{Outcome, Remedy};
 use super::{Endpoint, Error, Stats, batch};
-use crate::auth::TokenSource;
+use crate::auth::{Challenge, TokenSource};
 
 /// Requests of one application under way for one mailbox (graph-facts 9.2).
 const CONCURRENT: u32 = 4;
@@ -101,13 +101,14 @@ impl Transport {
         let outcomes = self.exchange(&calls, &token).await;
         drop(permits);
         outcomes.iter().for_each(|outcome| self.heed(outcome));
+        let challenge = outcomes.iter().find_map(Outcome::challenge);
         let settled = open
             .iter()
             .zip(outcomes)
             .filter_map(|((index, _), outcome)| job.settle(*index, outcome));
         let (pauses, remedies): (Vec<Duration>, Vec<Remedy>) = settled.unzip();
         let pause = pauses.into_iter().max().unwrap_or_default();
-        self.apply(&remedies, pause, &token);
+        self.apply(&remedies, pause, &token, challenge);
         // What the gate holds back is waited for there.
         if job.is_open() && self.gate.closed_until().is_none() {
             job.wait(pause).await;
@@ -160,7 +161,13 @@ impl Transport {
         }
     }
 
-    fn apply(&self, remedies: &[Remedy], pause: Duration, token: &SecretString) {
+    fn apply(
+        &self,
+        remedies: &[Remedy],
+        pause: Duration,
+        token: &SecretString,
+        challenge: Option<Challenge>,
+    ) {
         if remedies.contains(&Remedy::WaitAll) {
             self.gate.close_for(pause);
         }
@@ -168,7 +175,7 @@ impl Transport {
             self.connection.renew();
         }
         if remedies.contains(&Remedy::Token) {
-            self.tokens.refused(token);
+            self.tokens.refused(token, challenge);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::graph::Error;
 const FIRST: Duration = Duration::from_secs(1);
 /// Longest pause: a connection that is back is noticed within seconds.
 const LONGEST: Duration = Duration::from_secs(15);
-/// A sign-in done elsewhere is noticed within this.
+/// A sign-in done elsewhere is noticed within this, or within a poll interval that is shorter.
 const SIGN_IN: Duration = Duration::from_secs(30);
 
 /// The state of the connection, for people to read.
@@ -43,14 +43,27 @@ impl Connection {
 }
 
 /// The connection and its next try.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Health {
+    /// Pause between two looks for a sign-in.
+    sign_in: Duration,
     connection: Connection,
     failures: u32,
     next_try: Option<Instant>,
 }
 
 impl Health {
+    /// All is well until told otherwise.
+    #[must_use]
+    pub fn new(poll_interval: Duration) -> Self {
+        Self {
+            sign_in: SIGN_IN.min(poll_interval),
+            connection: Connection::default(),
+            failures: 0,
+            next_try: None,
+        }
+    }
+
     /// The state of the connection.
     #[must_use]
     pub fn connection(&self) -> Connection {
@@ -68,7 +81,7 @@ impl Health {
     /// A request was answered; whether that is a change.
     pub(super) fn succeeded(&mut self) -> bool {
         let changed = !self.connection.is_online();
-        *self = Self::default();
+        *self = Self::new(self.sign_in);
         changed
     }
 
@@ -89,7 +102,13 @@ impl Health {
                 Connection::SignInNeeded {
                     reason: reason.clone(),
                 },
-                now + SIGN_IN,
+                now + self.sign_in,
+            ),
+            Error::Denied { .. } | Error::NoMailbox { .. } => (
+                Connection::SignInNeeded {
+                    reason: error.to_string(),
+                },
+                now + self.sign_in,
             ),
             error => (
                 Connection::Offline {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use contactfs::auth::{AuthError, BoxFuture, ClientCredentials, TokenSource};
+use contactfs::auth::{
+    Application, AuthError, BoxFuture, Challenge, Proof, Registration, TokenSource,
+};
 use contactfs::graph::{Client, Endpoint, Error, Mailbox};
 use contactfs::model::Tier;
 use secrecy::{ExposeSecret, SecretString};
@@ -24,7 +26,7 @@ impl TokenSource for Renewing {
         Box::pin(async { Ok(token) })
     }
 
-    fn refused(&self, token: &SecretString) {
+    fn refused(&self, token: &SecretString, _challenge: Option<Challenge>) {
         assert_eq!(
             token.expose_secret(),
             format!("token-{}", self.0.load(Ordering::SeqCst))
@@ -78,20 +80,17 @@ fn token_reply(number: usize, life: u64) -> Value {
     json!({ "token_type": "Bearer", "expires_in": life, "access_token": format!("access-{number}") })
 }
 
-fn credentials(server: &Server) -> ClientCredentials {
-    let login = Url::parse(&server.origin).unwrap();
-    let graph = Url::parse("https://graph.example:8443/v1.0").unwrap();
-    ClientCredentials::new(
-        &login,
-        &graph,
-        "tenant-1",
-        "app-1",
-        &SecretString::from("s3cret&="),
-    )
-    .unwrap()
+fn credentials(server: &Server) -> Application {
+    let registration = Registration {
+        login_url: Url::parse(&server.origin).unwrap(),
+        graph_url: Url::parse("https://graph.example:8443/v1.0").unwrap(),
+        tenant: "tenant-1".to_owned(),
+        client_id: "app-1".to_owned(),
+    };
+    Application::new(registration, Proof::Secret("s3cret&=".into())).unwrap()
 }
 
-async fn token(source: &ClientCredentials) -> Result<String, AuthError> {
+async fn token(source: &Application) -> Result<String, AuthError> {
     source
         .token()
         .await
@@ -143,9 +142,9 @@ async fn a_refused_token_is_not_handed_out_again() {
     let server = Server::start(|number, _| ok(&token_reply(number, 3600))).await;
     let source = credentials(&server);
     let first = source.token().await.unwrap();
-    source.refused(&first);
+    source.refused(&first, None);
     assert_eq!(token(&source).await.unwrap(), "access-1");
-    source.refused(&first);
+    source.refused(&first, None);
     assert_eq!(
         token(&source).await.unwrap(),
         "access-1",
@@ -197,7 +196,7 @@ async fn only_a_refusal_is_a_refusal() {
                 assert!(is_refusal, "{answer}");
                 assert_eq!(
                     reason,
-                    "invalid_client AADSTS7000215: Invalid client secret."
+                    "the client secret is wrong; take its value, not its id (invalid_client, AADSTS7000215)"
                 );
             }
             Err(AuthError::Offline { .. }) => assert!(!is_refusal, "{answer}"),
@@ -221,4 +220,47 @@ async fn secrets_do_not_show() {
         !shown.contains("s3cret") && !shown.contains("access-0"),
         "{shown}"
     );
+}
+
+/// Graph-facts 10.7: a token may be refused before its end, and the next request must answer the challenge.
+#[tokio::test]
+async fn a_challenge_is_answered_with_the_next_token() {
+    let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, claims);
+    let header = format!("Bearer realm=\"\", error=\"insufficient_claims\", claims=\"{encoded}\"");
+    let server = Server::start(move |number, request| {
+        match (
+            request.target.ends_with("/token"),
+            request.header("authorization"),
+        ) {
+            (true, _) => ok(&token_reply(number, 3600)),
+            (false, "Bearer access-0") => {
+                failure(401, "InvalidAuthenticationToken").with("WWW-Authenticate", &header)
+            }
+            _ => ok(&json!({ "id": "c1", "changeKey": "k" })),
+        }
+    })
+    .await;
+    let root = Url::parse(&format!("{}/v1.0", server.origin)).unwrap();
+    let endpoint = Endpoint::new(root, Mailbox::User("u".to_owned())).unwrap();
+    let client = Client::new(endpoint, Arc::new(credentials(&server)), Tier::Basic).unwrap();
+    assert!(client.change_keys(&ids(&["c1"])).await.unwrap()[0].is_ok());
+    let sent: Vec<Value> = server
+        .requests()
+        .iter()
+        .filter(|request| request.target.ends_with("/token"))
+        .map(|request| {
+            let mut form = url::form_urlencoded::parse(&request.body);
+            let claims = form.find(|(name, _)| name == "claims").unwrap().1;
+            serde_json::from_str(&claims).unwrap()
+        })
+        .collect();
+    assert_eq!(sent.len(), 2);
+    let capable = json!(["cp1"]);
+    assert_eq!(
+        sent[0],
+        json!({"access_token": {"xms_cc": {"values": capable}}})
+    );
+    assert_eq!(sent[1]["access_token"]["nbf"]["value"], "1604106651");
+    assert_eq!(sent[1]["access_token"]["xms_cc"]["values"], capable);
 }

@@ -53,13 +53,20 @@ impl Login {
             .verify(signed.as_bytes(), &signature)
             .map_err(|_| invalid(700_027, "Client assertion contains an invalid signature."))?;
         let now = self.now();
-        if !(certificate.not_before..certificate.not_after).contains(&now) {
-            return Err(invalid(
+        let outside = || {
+            invalid(
                 1_000_502,
                 "The provided certificate is not within its specified validity period.",
-            ));
+            )
+        };
+        if now >= certificate.not_after {
+            return Err(outside());
         }
-        check_claims(&claims, endpoint, now)
+        check_claims(&claims, endpoint, now)?;
+        if now < certificate.not_before {
+            return Err(outside());
+        }
+        Ok(())
     }
 
     fn find(&self, header: &Value) -> Option<&Certificate> {

@@ -96,7 +96,7 @@ impl Login {
                 "The device code has expired.",
             ));
         }
-        let interval = device.interval;
+        let interval = device.interval.max(self.settings.device_interval);
         let last = device.last_poll.replace(now);
         match device.decision {
             Decision::Declined => Err(Denied::new(
