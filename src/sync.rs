@@ -34,6 +34,8 @@ pub struct Settings {
     pub poll_interval: Duration,
     /// Told of the progress of first loads: folder and contacts so far.
     pub progress: LoadProgress,
+    /// What a person runs when the sign-in has ended, if anything helps.
+    pub login: Option<String>,
 }
 
 /// What the engine can be asked from outside.
@@ -261,7 +263,11 @@ impl Engine {
 
     fn tell_failure(&self, error: &Error, changed: bool) {
         if changed {
-            tracing::warn!(error = %chain(error), "the service cannot be used for now");
+            let advice = match (error, &self.settings.login) {
+                (Error::SignInNeeded { .. }, Some(login)) => format!("; sign in with: {login}"),
+                _ => String::new(),
+            };
+            tracing::warn!(error = %chain(error), "the service cannot be used for now{advice}");
         }
         self.store.set_reachable(self.connection().is_online());
     }

@@ -13,6 +13,12 @@ pub enum AuthError {
         /// What is the matter, with the login service's code; holds no secret.
         reason: String,
     },
+    /// The login service gives nothing before somebody consents to what the application asks.
+    #[error("{reason}")]
+    Consent {
+        /// What is the matter, with the login service's code.
+        reason: String,
+    },
     /// A person signed in without giving what is needed.
     #[error("the permission {permission} was not given")]
     Permission {

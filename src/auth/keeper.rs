@@ -90,7 +90,7 @@ impl<G: Grant> Keeper<G> {
                 tracing::debug!("new access token");
                 Ok(token)
             }
-            Err(error @ AuthError::Offline { .. }) => {
+            Err(error @ (AuthError::Offline { .. } | AuthError::Vault(_))) => {
                 self.held_until(|held| held.ends_at).ok_or(error)
             }
             Err(error) => Err(error),

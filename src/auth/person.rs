@@ -143,7 +143,7 @@ impl Refresh {
     }
 
     fn remember(&self, saved: &SavedSignIn, error: AuthError) -> AuthError {
-        if let AuthError::SignInNeeded { reason } = &error {
+        if let AuthError::SignInNeeded { reason } | AuthError::Consent { reason } = &error {
             self.memory().refused = Some(Refused {
                 refresh_token: saved.refresh_token.clone(),
                 at: Instant::now(),

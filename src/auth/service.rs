@@ -191,8 +191,11 @@ impl Service {
             return offline(PostError::NoSense);
         }
         let ahead = self.http.ahead.load(Ordering::Relaxed);
-        AuthError::SignInNeeded {
-            reason: verdict::sentence(&self.registration, code, description, ahead),
+        let reason = verdict::sentence(&self.registration, code, description, ahead);
+        if verdict::is_consent(description) {
+            AuthError::Consent { reason }
+        } else {
+            AuthError::SignInNeeded { reason }
         }
     }
 }

@@ -10,6 +10,9 @@ const MAX_REASON: usize = 300;
 /// A difference of clocks below this is not worth a word, in seconds.
 const CLOSE_ENOUGH: i64 = 120;
 
+/// Nobody has consented to what the application asks, or nobody may but an administrator.
+const CONSENT: [u32; 5] = [65001, 65004, 90008, 90094, 90095];
+
 /// A refusal as one sentence without a full stop; `ahead` is by how many seconds the service's clock is ahead.
 pub(super) fn sentence(
     application: &Registration,
@@ -31,6 +34,11 @@ pub(super) fn sentence(
             text.trim_end().chars().take(MAX_REASON).collect()
         }
     }
+}
+
+/// Whether the refusal says that nobody has consented yet.
+pub(super) fn is_consent(description: &str) -> bool {
+    number(description).is_some_and(|number| CONSENT.contains(&number))
 }
 
 fn known(
@@ -65,8 +73,9 @@ fn known(
         (50011, _) => {
             "the application's registration lacks the redirect http://localhost for mobile and desktop".to_owned()
         }
-        (65001 | 65004 | 90094 | 90095 | 90008, _) => {
-            "the application may not read the contacts: you or an administrator must consent".to_owned()
+        (number, _) if CONSENT.contains(&number) => {
+            "the application may not read the contacts: you or an administrator must consent"
+                .to_owned()
         }
         (53000..=53011, _) => {
             "a rule of your organisation forbids this way of signing in; try --browser".to_owned()

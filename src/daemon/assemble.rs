@@ -106,12 +106,18 @@ fn unusable(error: impl std::fmt::Display) -> RunError {
 }
 
 /// First loads are reported to the mount's own thread.
-pub(super) fn sync_settings(settings: &MountSettings, wake: Sender<Wake>) -> sync::Settings {
+pub(super) fn sync_settings(
+    account: &Account,
+    settings: &MountSettings,
+    wake: Sender<Wake>,
+) -> sync::Settings {
+    let is_person = matches!(account.credentials, Credentials::Person(_));
     sync::Settings {
         poll_interval: settings.poll_interval,
         progress: Box::new(move |folder, count| {
             drop(wake.send(Wake::Loading(folder.to_owned(), count)));
         }),
+        login: is_person.then(|| format!("contactfs login {}", account.name)),
     }
 }
 

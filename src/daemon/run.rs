@@ -56,7 +56,7 @@ pub fn mount(
     let engine = Engine::new(
         Arc::clone(&store),
         client,
-        assemble::sync_settings(&settings, wake.clone()),
+        assemble::sync_settings(&account, &settings, wake.clone()),
     );
     let running = spawn_engine(Arc::clone(&engine), Arc::clone(&store), inbox, wake.clone())?;
     serve(

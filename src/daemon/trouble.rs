@@ -47,6 +47,11 @@ impl<'a> Subject<'a> {
     pub(super) fn auth(self, error: AuthError) -> RunError {
         match error {
             AuthError::Permission { permission } => self.lacks(permission),
+            AuthError::Consent { reason } => {
+                let permission = self.wish.permission();
+                let error = self.sign_in_needed(&format!("{permission}: {reason}"));
+                self.with_consent(error, permission)
+            }
             AuthError::SignInNeeded { reason } => self.sign_in_needed(&reason),
             error @ AuthError::Vault(_) => RunError::new(RunErrorKind::Service, error.to_string()),
             error => self.graph(&error.into()),

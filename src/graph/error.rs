@@ -222,6 +222,7 @@ impl From<AuthError> for Error {
             error @ AuthError::Vault(_) => Self::Offline {
                 source: error.into(),
             },
+            AuthError::Consent { reason } => Self::SignInNeeded { reason },
             error @ AuthError::Permission { .. } => Self::SignInNeeded {
                 reason: error.to_string(),
             },

@@ -6,6 +6,7 @@
 
 mod assertion;
 mod authorize;
+mod denied;
 mod device;
 mod scopes;
 
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 
 use self::assertion::Certificate;
 use self::authorize::Code;
+use self::denied::Denied;
 use self::device::Device;
 use super::clock;
 use super::http::{Refusal, Reply, Request};
@@ -81,15 +83,6 @@ pub(super) struct Login {
     generation: u64,
     /// Access tokens that can be challenged must be from a request that answers this (graph-facts 10.7).
     challenge: i64,
-}
-
-/// An OAuth error: status, `error`, AADSTS number, text, `suberror`.
-struct Denied {
-    status: u16,
-    error: &'static str,
-    number: u32,
-    text: String,
-    suberror: &'static str,
 }
 
 /// A request to the service, its fields and where it came in.
@@ -411,78 +404,6 @@ fn answered_challenge(claims: &str) -> Option<i64> {
             .and_then(|time| time.parse().ok())
             .unwrap_or(0)
     })
-}
-
-impl Denied {
-    fn new(error: &'static str, number: u32, text: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            error,
-            number,
-            text: text.into(),
-            suberror: "",
-        }
-    }
-
-    fn status(self, status: u16) -> Self {
-        Self { status, ..self }
-    }
-
-    fn consent(client: &str) -> Self {
-        let text = format!(
-            "The user or administrator has not consented to use the application with ID '{client}'. Send an interactive authorization request for this user and resource."
-        );
-        Self {
-            suberror: "consent_required",
-            ..Self::new("invalid_grant", 65001, text)
-        }
-    }
-
-    fn not_public() -> Self {
-        Self::new(
-            "invalid_client",
-            7_000_218,
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-        )
-        .status(401)
-    }
-
-    fn description(&self) -> String {
-        format!("AADSTS{}: {}", self.number, self.text)
-    }
-
-    fn into_reply(self) -> Reply {
-        let description = format!(
-            "{} Trace ID: {} Timestamp: {}",
-            self.description(),
-            uuid::Uuid::new_v4(),
-            clock::with_zone(clock::now())
-        );
-        let mut body = json!({
-            "error": self.error,
-            "error_description": description,
-            "error_codes": [self.number],
-            "timestamp": clock::with_zone(clock::now()),
-            "trace_id": uuid::Uuid::new_v4().to_string(),
-            "correlation_id": uuid::Uuid::new_v4().to_string(),
-        });
-        if let (Some(members), false) = (body.as_object_mut(), self.suberror.is_empty()) {
-            members.insert("suberror".into(), self.suberror.into());
-        }
-        Reply::json(self.status, body)
-    }
-
-    /// For a person, when nothing may be redirected.
-    fn into_page(self) -> Reply {
-        let page = format!(
-            "<!doctype html><title>Sign in</title><p>Sorry, but we're having trouble signing you in.<p>{}",
-            self.description()
-        );
-        Reply {
-            status: self.status,
-            ..Reply::bytes("text/html; charset=utf-8", page.into_bytes())
-        }
-    }
 }
 
 fn check_tenant(tenant: &str) -> Result<(), Denied> {

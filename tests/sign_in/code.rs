@@ -138,6 +138,15 @@ fn consent_and_permissions_that_are_missing_are_named_with_the_way_to_get_them()
         "{}",
         refused.err
     );
+    assert!(
+        refused
+            .err
+            .contains("sign-in needed: Contacts.ReadWrite: the application"),
+        "{}",
+        refused.err
+    );
+    let start = "An administrator can allow it for everybody of an organisation at: http";
+    assert!(refused.err.contains(start), "{}", refused.err);
     let url = run(&world, &["login", "--admin-consent-url"]).ok();
     assert!(
         url.contains("/organizations/v2.0/adminconsent?client_id=5a4db0f5-"),

@@ -49,10 +49,10 @@ fn a_file_open_to_others_is_refused() {
     assert!(run.err.contains("mode 0600"), "{}", run.err);
 }
 
-/// A program that keeps the sign-in; its first store after `hang` was made never ends.
-fn helper(dir: &Path) -> String {
+/// A program that keeps the sign-in. While `helper.hang` is there a store never ends, while `helper.full` is, it fails.
+pub(crate) fn helper(dir: &Path) -> String {
     let script = "#!/bin/sh\ncase $1 in\nget) cat \"$0.$2\" 2>/dev/null;;\n\
-        store) if [ -e \"$0.hang\" ]; then touch \"$0.hangs\"; sleep 60; fi; cat > \"$0.$2\";;\n\
+        store) [ ! -e \"$0.full\" ] || exit 1\n if [ -e \"$0.hang\" ]; then touch \"$0.hangs\"; sleep 60; fi; cat > \"$0.$2\";;\n\
         erase) rm -f \"$0.$2\";;\nesac\n";
     let path = dir.join("helper");
     fs::write(&path, script).unwrap();

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::person::{command, exchanges, mounting, run, set, sign_in, world};
+use crate::keeping::helper;
+use crate::person::{command, configure, exchanges, mounting, run, set, sign_in, world};
 use crate::support::{Mount, eventually, fuse_or_skip};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -47,7 +48,9 @@ fn an_ended_sign_in_leaves_the_mount_readable_and_a_new_one_is_noticed() {
         shown.out
     );
     assert!(
-        mount.stderr().contains("sign-in needed"),
+        mount
+            .stderr()
+            .contains("sign in with: contactfs login default"),
         "{}",
         mount.stderr()
     );
@@ -164,4 +167,61 @@ fn doctor_looks_at_token_and_permissions() {
     );
     let scopes = "ok       scopes: Contacts.ReadWrite offline_access User.Read";
     assert_eq!(line(&after, "scopes").unwrap(), scopes);
+}
+
+/// The successor of a refresh token that could not be kept is kept later, and until then no other is asked for.
+#[test]
+fn a_sign_in_that_cannot_be_kept_is_not_lost() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = world();
+    configure(&world, &helper(world.dir()));
+    set(&world, json!({"expires_in": 2}));
+    sign_in(&world, &["work"]);
+    let mount = mounting(&world)
+        .args(&["--poll-interval", "1s", "work"])
+        .start();
+    let full = world.dir().join("helper.full");
+    fs::write(&full, "").unwrap();
+    await_state(&mount, "offline");
+    let reason = connection(&mount)["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("credentials_command failed"), "{reason}");
+    let before = exchanges(&world, 200);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(
+        exchanges(&world, 200),
+        before,
+        "nothing is rotated into the void"
+    );
+    fs::remove_file(&full).unwrap();
+    await_state(&mount, "online");
+    mount.unmount();
+}
+
+/// Eight saves meet a challenged token at once.
+#[test]
+fn eight_saves_at_once_renew_the_token_once() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = world();
+    sign_in(&world, &[]);
+    let mount = mounting(&world).start();
+    world.clear_log();
+    world.api().control("POST", "tokens/challenge", &json!({}));
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let path = mount.path(&format!("Contacts/Nia Newcomer {number}.vcf"));
+            let card = CARD.replace("Newcomer", &format!("Newcomer {number}"));
+            scope.spawn(move || fs::write(path, card).unwrap());
+        }
+    });
+    mount.in_step();
+    for number in 0..8 {
+        let name = format!("Nia Newcomer {number}");
+        assert!(world.api().contact(&name).is_some(), "{name}");
+    }
+    assert_eq!(exchanges(&world, 200), 1);
+    mount.unmount();
 }
