@@ -134,6 +134,29 @@ fn what_was_read_before_our_own_save_does_not_undo_it() {
 }
 
 #[test]
+fn a_deletion_that_is_taken_back_brings_the_unsent_save_with_it() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    world.save("a", "2");
+    let sent = world.take().remove(0);
+    world.save("a", "3");
+    world.unlink("a", "Ann.vcf");
+    assert_eq!(world.queued(), [Op::Update, Op::Delete]);
+    let dir = world.change(|tx| tx.folder(world.people)).unwrap().ino;
+    let back = world.change(|tx| tx.take_back(dir, "Ann.vcf")).unwrap();
+    let contact = world.change(|tx| tx.contact(back.contact)).unwrap();
+    let expected = world.change(|tx| tx.expected(&contact)).unwrap();
+    assert_eq!(expected.contact.text(Field::MobilePhone), "3");
+    world.change(|tx| tx.taken(sent.seq, &person("a", "2", "Ann", "2")));
+    let next = world.take().remove(0);
+    let ours = next.ours.unwrap();
+    assert_eq!(
+        (next.op, ours.contact.text(Field::MobilePhone)),
+        (Op::Update, "3")
+    );
+}
+
+#[test]
 fn an_own_save_heard_of_before_its_reply_is_its_reply() {
     let world = World::new();
     world.serve(&person("a", "1", "Ann", "1"));

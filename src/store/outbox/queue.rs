@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::OptionalExtension;
 
-use super::super::contacts::card_to_json;
+use super::super::contacts::{card_from_json, card_to_json};
 use super::super::{ContactRow, FolderRowId, Result, RowId, Tx};
 use super::{Op, Seq, TakenBack, Unlinked};
 use crate::model::{ChangeKey, Ino, Stamp};
@@ -58,7 +58,7 @@ impl Tx<'_> {
         Ok(seq)
     }
 
-    /// Queues the deletion of a contact after a grace; unsent changes of it are void.
+    /// Queues the deletion of a contact after a grace; an unsent change of it is void unless the deletion is taken back.
     ///
     /// # Errors
     /// When the database fails.
@@ -69,11 +69,14 @@ impl Tx<'_> {
         grace: Duration,
     ) -> Result<Seq> {
         self.set_contact_ino(contact.id, None)?;
-        self.sql
+        let unsent: Option<Option<String>> = self
+            .sql
             .prepare_cached(
-                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0 AND unsure = 0",
+                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0 AND unsure = 0 RETURNING ours",
             )?
-            .execute([contact.id.0])?;
+            .query_map([contact.id.0], |row| row.get(0))?
+            .last()
+            .transpose()?;
         let due = self.now.after(grace);
         self.sql
             .prepare_cached("UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create' AND sending = 0 AND unsure = 0")?
@@ -81,7 +84,7 @@ impl Tx<'_> {
         let seq = self.queue(Op::Delete, Some(contact.id), None, due)?;
         self.sql
             .prepare_cached(
-                "UPDATE outbox SET dir = ?2, name = ?3, old_ino = ?4, base_key = ?5 WHERE seq = ?1",
+                "UPDATE outbox SET dir = ?2, name = ?3, old_ino = ?4, base_key = ?5, ours = ?6 WHERE seq = ?1",
             )?
             .execute((
                 seq.0,
@@ -89,11 +92,13 @@ impl Tx<'_> {
                 was.name,
                 was.ino.0,
                 contact.change_key.as_ref().map(ChangeKey::as_str),
+                unsent.flatten(),
             ))?;
         Ok(seq)
     }
 
-    /// Takes back the deletion of the contact whose file had this name, if one waits that cannot have been carried out.
+    /// Takes back the deletion of the contact whose file had this name, if one waits that cannot have been carried out; the
+    /// change that it made void is queued again, for what comes now was made from it.
     ///
     /// # Errors
     /// When the database fails.
@@ -101,7 +106,7 @@ impl Tx<'_> {
         let found = self
             .sql
             .prepare_cached(
-                "SELECT seq, contact, old_ino FROM outbox
+                "SELECT seq, contact, old_ino, ours FROM outbox
                  WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
                  ORDER BY seq DESC LIMIT 1",
             )?
@@ -110,10 +115,14 @@ impl Tx<'_> {
                     contact: RowId(row.get(1)?),
                     ino: Ino(row.get(2)?),
                 };
-                Ok((row.get::<_, i64>(0)?, back))
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    back,
+                    row.get::<_, Option<String>>(3)?,
+                ))
             })
             .optional()?;
-        let Some((seq, back)) = found else {
+        let Some((seq, back, unsent)) = found else {
             return Ok(None);
         };
         self.sql
@@ -124,6 +133,9 @@ impl Tx<'_> {
                 "UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create'",
             )?
             .execute((back.contact.0, self.now.0))?;
+        if let (Some(unsent), Some(contact)) = (unsent, self.contact(back.contact)?) {
+            self.queue_update(&contact, &card_from_json(&unsent)?)?;
+        }
         Ok(Some(back))
     }
 
