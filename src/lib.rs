@@ -33,6 +33,8 @@
 //!   lost is looked for before it is tried again.
 //! - **Two changes become one card.** Each save is merged with what changed elsewhere since the text it was edited from, which
 //!   its inode still has; see [`vcard::merge()`]. **The loser is kept**, whoever wins.
+//! - **Offline is not signed out.** Only the login service's own refusal ends a sign-in ([`auth`]); what replaces a refresh
+//!   token is kept before the access token that came with it is used.
 //!
 //! # Threads and locks
 //!

@@ -79,7 +79,7 @@ impl Interactive<'_> {
         let polling = client
             .exchange_device_access_token(&details)
             .add_extra_param("claims", claims)
-            .request_async(service.http(), tokio::time::sleep, Some(limit));
+            .request_async(service.http(), tokio::time::sleep, None);
         let reply = self.within(limit, polling).await?;
         self.signed_in(&reply.map_err(|error| service.explain(error))?)
     }
@@ -103,7 +103,7 @@ impl Interactive<'_> {
             .set_pkce_challenge(pkce)
             .url();
         self.prompt.open_page(page.as_str());
-        let answer = self.within(self.timeout, loopback.answer()).await??;
+        let answer = self.within(self.timeout, loopback.answer()).await?;
         let outcome = match answer.code(&service, state.secret()) {
             Ok(code) => {
                 let exchange = client

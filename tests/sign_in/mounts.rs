@@ -68,9 +68,11 @@ fn an_ended_sign_in_leaves_the_mount_readable_and_a_new_one_is_noticed() {
 
     set(&world, json!({"expires_in": 3600}));
     sign_in(&world, &[]);
-    eventually(Duration::from_secs(5), "the new sign-in is noticed", || {
-        connection(&mount)["state"] == "online"
-    });
+    eventually(
+        Duration::from_secs(10),
+        "the new sign-in is noticed",
+        || connection(&mount)["state"] == "online",
+    );
     world.api().await_contact("Nia Newcomer", |_| true);
     mount.unmount();
 }

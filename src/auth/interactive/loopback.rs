@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::auth::AuthError;
@@ -16,6 +17,9 @@ const MAX_REQUEST: usize = 16 * 1024;
 
 /// A connection that says nothing is dropped after this.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// Connections looked at together; a browser opens two or three.
+const MAX_READERS: usize = 32;
 
 /// Listens on a port of its own, at both addresses that `localhost` may mean.
 pub(super) struct Loopback {
@@ -43,23 +47,21 @@ impl Loopback {
         format!("http://localhost:{}", self.port)
     }
 
-    /// The first request for the redirect; what else a browser asks for, such as an icon, does not count. The listener is
-    /// gone when this returns.
-    pub(super) async fn answer(self) -> Result<Answer, AuthError> {
+    /// The first request for the redirect; what else a browser asks for, such as an icon, does not count, and a connection
+    /// that it opens to be ready holds nobody up. The listener is gone when this returns.
+    pub(super) async fn answer(self) -> Answer {
+        let mut readers = JoinSet::new();
         loop {
-            let mut stream = self.accept().await;
-            let read = tokio::time::timeout(SILENCE, target(&mut stream)).await;
-            let Ok(Some(target)) = read else { continue };
-            let Ok(url) = Url::parse(&format!("http://localhost{target}")) else {
-                continue;
-            };
-            if url.path() == "/" && url.query().is_some() {
-                return Ok(Answer {
-                    stream,
-                    fields: url.query_pairs().into_owned().collect(),
-                });
+            tokio::select! {
+                stream = self.accept(), if readers.len() < MAX_READERS => {
+                    readers.spawn(tokio::time::timeout(SILENCE, read(stream)));
+                }
+                Some(done) = readers.join_next() => {
+                    if let Ok(Ok(Some(answer))) = done {
+                        return answer;
+                    }
+                }
             }
-            reply(&mut stream, "404 Not Found", "There is nothing here.").await;
         }
     }
 
@@ -117,6 +119,20 @@ impl Answer {
         };
         reply(&mut self.stream, status, &sentence).await;
     }
+}
+
+/// What a connection asks, if it is the redirect.
+async fn read(mut stream: TcpStream) -> Option<Answer> {
+    let target = target(&mut stream).await?;
+    let url = Url::parse(&format!("http://localhost{target}")).ok()?;
+    if url.path() != "/" || url.query().is_none() {
+        reply(&mut stream, "404 Not Found", "There is nothing here.").await;
+        return None;
+    }
+    Some(Answer {
+        stream,
+        fields: url.query_pairs().into_owned().collect(),
+    })
 }
 
 /// The path and query of a GET; `None` for anything else.
