@@ -9,8 +9,10 @@ mod conflicts;
 mod detach;
 mod doctor;
 mod error;
+mod export;
 mod fstab;
 mod history;
+mod import;
 mod login;
 mod mount;
 mod mount_point;
@@ -84,6 +86,8 @@ fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
         Command::Conflicts(args) => conflicts::run(&args),
         Command::History(args) => history::run(&args),
         Command::Restore(args) => history::restore(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => print::completions(&args),
         Command::Unit => print::unit(),

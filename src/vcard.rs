@@ -28,6 +28,7 @@ mod scan;
 mod settle;
 mod shadow;
 mod slots;
+mod split;
 mod v21;
 
 pub use card::{Card, derived_uid};
@@ -36,6 +37,7 @@ pub use merge::{Merged, Prefer, merge};
 pub use read::{Said, is_complete, photo_in, read, read_all};
 pub use render::{render, render_with};
 pub use residue::{BrokenResidue, Residue};
+pub use split::{Piece, split};
 
 use crate::model::Tier;
 

@@ -32,7 +32,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["daemon", "auth", "config", "observe", "sandbox", "store"],
+        &[
+            "daemon", "auth", "config", "observe", "sandbox", "store", "vcard", "names",
+        ],
     ),
 ];
 

@@ -4,6 +4,7 @@
 //! are the help texts: the first paragraph is the short one.
 
 mod accounts;
+mod carry;
 mod options;
 mod past;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(super) use accounts::{AccountsArgs, LoginArgs, LogoutArgs};
+pub(super) use carry::{ExportArgs, ImportArgs};
 pub(super) use options::{CardOptions, LogOptions};
 pub(super) use past::{ConflictsArgs, ConflictsCommand, HistoryArgs, ResolveArgs, RestoreArgs};
 
@@ -49,6 +51,8 @@ pub(super) enum Command {
     Conflicts(ConflictsArgs),
     History(HistoryArgs),
     Restore(RestoreArgs),
+    Export(ExportArgs),
+    Import(ImportArgs),
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
     /// Print a systemd user unit
