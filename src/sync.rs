@@ -28,14 +28,17 @@ use crate::store::{self, ServerContact, Store, Wake};
 /// Told of the progress of first loads: folder and contacts so far.
 pub type LoadProgress = Box<dyn Fn(&str, usize) + Send + Sync>;
 
+/// A sentence about an error that only a person can mend, beginning with the command that helps if there is one.
+pub type Explain = Box<dyn Fn(&Error) -> String + Send + Sync>;
+
 /// What the engine is told by the mount's options.
 pub struct Settings {
     /// Time between two pulls.
     pub poll_interval: Duration,
     /// Told of the progress of first loads: folder and contacts so far.
     pub progress: LoadProgress,
-    /// What a person runs when the sign-in has ended, if anything helps.
-    pub login: Option<String>,
+    /// Says what only a person can mend.
+    pub explain: Explain,
 }
 
 /// What the engine can be asked from outside.
@@ -251,25 +254,28 @@ impl Engine {
 
     /// A request failed in a way that says something about the connection.
     fn note_failure(&self, error: &Error) {
-        let changed = self.health().failed(error);
+        let changed = self.health().failed(error, &self.settings.explain);
         self.tell_failure(error, changed);
     }
 
     /// A pull failed as a whole.
     fn note_pull_failure(&self, error: &Error) {
-        let changed = self.health().pull_failed(error);
+        let changed = self.health().pull_failed(error, &self.settings.explain);
         self.tell_failure(error, changed);
     }
 
     fn tell_failure(&self, error: &Error, changed: bool) {
-        if changed {
-            let advice = match (error, &self.settings.login) {
-                (Error::SignInNeeded { .. }, Some(login)) => format!("; sign in with: {login}"),
-                _ => String::new(),
-            };
-            tracing::warn!(error = %chain(error), "the service cannot be used for now{advice}");
+        let connection = self.connection();
+        match &connection {
+            Connection::SignInNeeded { reason } if changed => {
+                tracing::warn!("sign-in needed: {reason}");
+            }
+            _ if changed => {
+                tracing::warn!(error = %chain(error), "the service cannot be used for now");
+            }
+            _ => {}
         }
-        self.store.set_reachable(self.connection().is_online());
+        self.store.set_reachable(connection.is_online());
     }
 
     /// Waits until requests are welcome again.

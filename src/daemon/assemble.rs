@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use url::Url;
 
 use super::run::Wake;
+use super::trouble::Subject;
 use super::{RunError, RunErrorKind};
 use crate::auth::{
     Application, Certificate, Person, Proof, Registration, StaticToken, TokenSource, Vault,
@@ -111,13 +112,13 @@ pub(super) fn sync_settings(
     settings: &MountSettings,
     wake: Sender<Wake>,
 ) -> sync::Settings {
-    let is_person = matches!(account.credentials, Credentials::Person(_));
+    let (account, read_only) = (account.clone(), settings.read_only);
     sync::Settings {
         poll_interval: settings.poll_interval,
         progress: Box::new(move |folder, count| {
             drop(wake.send(Wake::Loading(folder.to_owned(), count)));
         }),
-        login: is_person.then(|| format!("contactfs login {}", account.name)),
+        explain: Box::new(move |error| Subject::new(&account, read_only).status(error)),
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::control::{Handler, SyncOutcome};
 use super::run::Wake;
-use crate::config::{Account, Credentials, MountSettings};
+use crate::config::{Account, MountSettings};
 use crate::model::Stamp;
 use crate::observe::past::{Conflict, Version};
 use crate::observe::status::{Connection, FolderStatus, Item, Status};
@@ -109,17 +109,7 @@ impl Report {
                     until: until.to_timestamp(),
                 }
             }
-            sync::Connection::SignInNeeded { reason } => Connection::SignInNeeded {
-                reason: self.sign_in_reason(reason),
-            },
-        }
-    }
-
-    /// For a person's account with the command that helps; a token or secret is mended elsewhere.
-    fn sign_in_reason(&self, reason: String) -> String {
-        match self.account.credentials {
-            Credentials::Person(_) => format!("contactfs login {} ({reason})", self.account.name),
-            Credentials::Token(_) | Credentials::Secret(_) | Credentials::Certificate(_) => reason,
+            sync::Connection::SignInNeeded { reason } => Connection::SignInNeeded { reason },
         }
     }
 }

@@ -44,6 +44,19 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// What a running mount says of an error that a person has to mend.
+    pub(super) fn status(self, error: &Error) -> String {
+        let reason = match error {
+            Error::SignInNeeded { reason } => reason.clone(),
+            error => self.graph(error).sentence,
+        };
+        match self.account.credentials {
+            Credentials::Person(_) => format!("{} ({reason})", self.login()),
+            // What these need is mended elsewhere.
+            Credentials::Token(_) | Credentials::Secret(_) | Credentials::Certificate(_) => reason,
+        }
+    }
+
     pub(super) fn auth(self, error: AuthError) -> RunError {
         match error {
             AuthError::Permission { permission } => self.lacks(permission),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Explain;
 use crate::graph::Error;
 
 /// First pause after a failure.
@@ -87,26 +88,20 @@ impl Health {
 
     /// A request failed. Errors that concern one request only say nothing about the connection. Returns whether the
     /// state changed.
-    pub(super) fn failed(&mut self, error: &Error) -> bool {
+    pub(super) fn failed(&mut self, error: &Error, explain: &Explain) -> bool {
         let says_something = error.is_transient() || matches!(error, Error::SignInNeeded { .. });
-        says_something && self.pull_failed(error)
+        says_something && self.pull_failed(error, explain)
     }
 
     /// A pull failed as a whole: whatever the reason, nothing new is seen until one succeeds, and nobody should wait for
     /// it. Returns whether the state changed.
-    pub(super) fn pull_failed(&mut self, error: &Error) -> bool {
+    pub(super) fn pull_failed(&mut self, error: &Error, explain: &Explain) -> bool {
         let now = Instant::now();
         let (connection, next_try) = match error {
             Error::Throttled { until } => (Connection::Throttled { until: *until }, *until),
-            Error::SignInNeeded { reason } => (
+            Error::SignInNeeded { .. } | Error::Denied { .. } | Error::NoMailbox { .. } => (
                 Connection::SignInNeeded {
-                    reason: reason.clone(),
-                },
-                now + self.sign_in,
-            ),
-            Error::Denied { .. } | Error::NoMailbox { .. } => (
-                Connection::SignInNeeded {
-                    reason: error.to_string(),
+                    reason: explain(error),
                 },
                 now + self.sign_in,
             ),

@@ -47,13 +47,10 @@ fn an_ended_sign_in_leaves_the_mount_readable_and_a_new_one_is_noticed() {
         "{}",
         shown.out
     );
-    assert!(
-        mount
-            .stderr()
-            .contains("sign in with: contactfs login default"),
-        "{}",
-        mount.stderr()
-    );
+    eventually(SOON, "the log says so", || {
+        let said = "sign-in needed: contactfs login default (";
+        mount.stderr().contains(said)
+    });
     assert_eq!(mount.list("Contacts"), names);
     mount.read(&format!("Contacts/{}", names[0]));
     fs::write(mount.path("Contacts/Nia Newcomer.vcf"), CARD).unwrap();
@@ -225,5 +222,32 @@ fn eight_saves_at_once_renew_the_token_once() {
         assert!(world.api().contact(&name).is_some(), "{name}");
     }
     assert_eq!(exchanges(&world, 200), 1);
+    mount.unmount();
+}
+
+/// A permission that is taken away is named, reading goes on.
+#[test]
+fn a_mailbox_that_is_closed_later_is_said_so() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = world();
+    let robin = "robin.fjord@sandbox.example";
+    sign_in(&world, &["--mailbox", robin]);
+    let mount = mounting(&world)
+        .args(&["--poll-interval", "1s", "--mailbox", robin])
+        .start();
+    assert_eq!(mount.list("Contacts").len(), 3);
+    world.fail_with(None, "delta", u32::MAX, 403, "ErrorAccessDenied");
+    await_state(&mount, "sign_in_needed");
+    assert_eq!(
+        connection(&mount)["reason"],
+        "contactfs login default --mailbox robin.fjord@sandbox.example (the contacts of robin.fjord@sandbox.example are \
+         closed to you: they are not shared with you, or the permission Contacts.ReadWrite.Shared is missing \
+         (ErrorAccessDenied))"
+    );
+    assert_eq!(mount.list("Contacts").len(), 3);
+    world.clear_faults();
+    await_state(&mount, "online");
     mount.unmount();
 }
