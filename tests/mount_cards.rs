@@ -9,6 +9,10 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/compare.rs"]
+mod compare;
 #[path = "mount_cards/extended.rs"]
 mod extended;
+#[path = "mount_cards/files.rs"]
+mod files;
 mod support;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::draft::Draft;
 use super::line::Line;
-use super::meaning::{Meaning, labelled_field};
+use super::meaning::{Meaning, is_address, labelled_field};
 use super::residue::{Entry, INVENTED_GIVEN_NAME, UNMAPPED};
 use super::{
     Card, CardError, CardErrorKind, Style, Version, compose, essence, render, settle, shadow, slots,
@@ -115,13 +115,13 @@ fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>, style: Style) -> P
         at,
         numbered,
         was_left,
-    } in in_order(lines, shown)
+    } in in_order(lines, shown, style.version)
     {
         let line = &numbered.1;
         let was_free = |meaning: &Meaning| held.as_ref().is_some_and(|held| held.has_room(meaning));
         let meaning = Meaning::of(line)
             .or_else(|| Meaning::labelled(line, *labels.get(line.group.as_deref()?)?))
-            .filter(|meaning| has_home(meaning, style))
+            .filter(|meaning| has_home(meaning, shown, style))
             .map(|meaning| draft.aimed(meaning, shown.map(|shown| &shown.card.contact)))
             .filter(|meaning| !(was_left && was_free(meaning)))
             .filter(|_| !(several_categories && is_marked_category(line)));
@@ -143,8 +143,13 @@ fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>, style: Style) -> P
     }
 }
 
-/// Whether this mount keeps a meaning in a field. 4.0 has no word for the sensitivity (vcard-mapping 3).
-fn has_home(meaning: &Meaning, style: Style) -> bool {
+/// Whether the service keeps a meaning in a field, and this mount knows of it. 4.0 has no word for the sensitivity
+/// (vcard-mapping 3).
+fn has_home(meaning: &Meaning, shown: Option<Shown<'_>>, style: Style) -> bool {
+    if let Meaning::Email(email) = meaning {
+        let mut held = shown.iter().flat_map(|shown| shown.card.contact.emails());
+        return is_address(&email.address) || held.any(|held| held.address == email.address);
+    }
     let field = meaning.field();
     let in_tier = field.is_none_or(|field| field.tier() <= style.tier);
     in_tier && !(field == Some(Field::Sensitivity) && style.version == Version::V4)
@@ -160,22 +165,49 @@ fn labels(lines: &[Numbered]) -> BTreeMap<&str, Field> {
 
 /// By preference for FN and EMAIL, else in file order; what was residue comes last, so that it takes
 /// no slot from a line the service holds.
-fn in_order<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>) -> Vec<Candidate<'a>> {
-    let residue: BTreeSet<&str> = shown
-        .iter()
-        .flat_map(|shown| shown.card.residue.lines_of(UNMAPPED))
-        .collect();
+fn in_order<'a>(
+    lines: &'a [Numbered],
+    shown: Option<Shown<'_>>,
+    version: Version,
+) -> Vec<Candidate<'a>> {
+    let mut left = shown
+        .map(|shown| left(lines, shown, version))
+        .unwrap_or_default();
     let candidate = |(at, numbered): (usize, &'a Numbered)| {
-        let was_left = residue.contains(numbered.1.raw.as_str());
+        // Of equal lines the last are the residue: that is where it is shown.
+        let count = left.get_mut(numbered.1.raw.as_str());
+        let was_left = count.is_some_and(|count| {
+            let is_left = *count > 0;
+            *count = count.saturating_sub(1);
+            is_left
+        });
         Candidate {
             at,
             numbered,
             was_left,
         }
     };
-    let mut order: Vec<Candidate<'_>> = lines.iter().enumerate().map(candidate).collect();
+    let mut order: Vec<_> = lines.iter().enumerate().rev().map(candidate).collect();
     order.sort_by_key(|line| (line.was_left, rank(&line.numbered.1), line.at));
     order
+}
+
+/// How many of each line were residue. A line that is fewer times in the file than it was shown is a field's first.
+fn left(lines: &[Numbered], shown: Shown<'_>, version: Version) -> BTreeMap<String, usize> {
+    let mut left = counted(shown.card.residue.lines_of(UNMAPPED).map(str::to_owned));
+    let of_fields = counted(render::mapped(shown.card, version));
+    let in_file = counted(lines.iter().map(|(_, line)| line.raw.clone()));
+    let count = |of: &BTreeMap<String, usize>, line: &str| of.get(line).copied().unwrap_or(0);
+    for (line, left) in &mut left {
+        *left = (*left).min(count(&in_file, line).saturating_sub(count(&of_fields, line)));
+    }
+    left
+}
+
+fn counted(lines: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    let mut counted = BTreeMap::new();
+    lines.for_each(|line| *counted.entry(line).or_default() += 1);
+    counted
 }
 
 fn has_several_categories(lines: &[Numbered]) -> bool {
@@ -209,6 +241,16 @@ fn carry_over(contact: &mut Contact, shown: &Contact, style: Style) {
             contact.set_text(field, shown.text(field));
         }
     }
+    // A card without FN goes by the name its other lines make (see `Card::for_create`).
+    let name = shown.text(Field::DisplayName);
+    if contact.text(Field::DisplayName).is_empty()
+        && slots::composed_name(shown).is_some_and(|composed| composed == name)
+    {
+        contact.set_text(
+            Field::DisplayName,
+            slots::composed_name(contact).unwrap_or_default(),
+        );
+    }
     let mut known: Vec<&Email> = shown.emails().iter().collect();
     let mut emails = contact.emails().to_vec();
     for email in &mut emails {
@@ -239,6 +281,10 @@ fn shadows<'a>(
     for (slot, numbered) in placed {
         lines_of.entry(slot).or_default().push_back(numbered);
     }
+    // A line as we showed it is our spelling, even where its slot is now spelled otherwise.
+    let ours: BTreeSet<String> = shown
+        .map(|shown| canonical(&shown.card.contact, version))
+        .unwrap_or_default();
     let slots = slots::slots(contact);
     let canonical = compose::lines(contact, &slots, version);
     let mut shadows = Vec::new();
@@ -249,13 +295,19 @@ fn shadows<'a>(
         let Some(line) = lines_of.get_mut(slot.slot()).and_then(VecDeque::pop_front) else {
             continue;
         };
-        let is_covered =
-            canonical.is_some_and(|canonical| essence::is_covered(&line.1, &canonical));
+        let is_covered = ours.contains(&line.1.raw)
+            || canonical.is_some_and(|canonical| essence::is_covered(&line.1, &canonical));
         if !is_covered || known.contains(&(slot.slot(), line.1.raw.as_str())) {
             shadows.push((slot.slot(), line));
         }
     }
     shadows
+}
+
+/// The lines we would write for a contact.
+fn canonical(contact: &Contact, version: Version) -> BTreeSet<String> {
+    let lines = compose::lines(contact, &slots::slots(contact), version);
+    lines.into_iter().flatten().map(|line| line.raw).collect()
 }
 
 /// What is remembered about the contact and never a line. A given name that is there now is the

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::residue::{FILE_NAME, INVENTED_GIVEN_NAME, Residue, UNMAPPED};
-use super::settle;
+use super::{settle, slots};
 use crate::model::{Contact, ContactId, Field, ResidueText};
 
 /// Namespace of derived UIDs; changing it would change the UID of every card (vcard-mapping D6).
@@ -59,7 +59,8 @@ impl Card {
     /// What a POST sends.
     ///
     /// The service refuses a contact without a given name (graph-facts 1.4), so one is invented from
-    /// the display name, company, e-mail or phone, and the residue remembers that it was.
+    /// the display name, company, e-mail or phone, and the residue remembers that it was. It makes a display name of its
+    /// own where there is none; ours is the one that a card without FN goes by.
     #[must_use]
     pub fn for_create(&self) -> (Contact, ResidueText) {
         let (mut contact, mut residue) = (self.contact.clone(), self.residue.clone());
@@ -67,6 +68,10 @@ impl Card {
             let invented = settle::any_name(&contact).unwrap_or(NAMELESS).to_owned();
             residue.set(INVENTED_GIVEN_NAME, Some(&single_line(&invented)));
             contact.set_text(Field::GivenName, single_line(&invented));
+        }
+        if self.contact.text(Field::DisplayName).is_empty() {
+            let name = slots::composed_name(&self.contact);
+            contact.set_text(Field::DisplayName, name.unwrap_or_default());
         }
         (contact, residue.encode())
     }

@@ -15,7 +15,7 @@ pub(super) fn is_covered(user: &Line, canonical: &Line) -> bool {
     user.raw == canonical.raw
         || (user.group.is_none()
             && user.name == canonical.name
-            && params(user) == named_like(user, params(canonical))
+            && params(user) == as_far_as(user, params(canonical))
             && content(user) == content(canonical))
 }
 
@@ -39,20 +39,24 @@ fn params(line: &Line) -> Params {
         .collect()
 }
 
-/// The canonical parameters without a name beside an e-mail address, when the user's line shows none:
-/// that name is the service's and was only carried along.
-fn named_like(user: &Line, mut canonical: Params) -> Params {
-    if user.param(EMAIL_NAME).next().is_none() {
-        canonical.retain(|(name, _)| name != EMAIL_NAME);
+/// The canonical parameters without what we say of an e-mail address by ourselves and the user's line does not: a name
+/// beside it is the service's and was only carried along, and the first of several is marked.
+fn as_far_as(user: &Line, mut canonical: Params) -> Params {
+    if user.name == "EMAIL" {
+        let is_named = user.param(EMAIL_NAME).next().is_some();
+        let is_marked = user.preference() == 1;
+        canonical.retain(|(name, value)| match (name.as_str(), value.as_str()) {
+            (EMAIL_NAME, _) => is_named,
+            ("PREF", "1") | ("TYPE", "pref") => is_marked,
+            _ => true,
+        });
     }
     canonical
 }
 
-/// Parameters that are part of how we or others spell a value: the mark of the first of several
-/// e-mails, and the date forms of BDAY.
+/// Parameters that are part of how we or others spell a date.
 fn is_spelling(line: &Line, name: &str, value: &str) -> bool {
     match line.name.as_str() {
-        "EMAIL" => matches!((name, value), ("PREF", "1") | ("TYPE", "pref")),
         "BDAY" | "ANNIVERSARY" | "X-ANNIVERSARY" => {
             name == "X-APPLE-OMIT-YEAR" || (name == "VALUE" && value.eq_ignore_ascii_case("date"))
         }

@@ -309,6 +309,14 @@ fn im_address(line: &Line) -> Option<String> {
     }
 }
 
+/// Whether the service keeps a text as an e-mail address; it takes any other without a word, and then it is gone
+/// (graph-facts 1.4).
+pub(super) fn is_address(text: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || ",;<>()\"".contains(c);
+    let is_whole = |(user, host): (&str, &str)| !user.is_empty() && !host.is_empty();
+    text.rsplit_once('@').is_some_and(is_whole) && !text.contains(is_odd)
+}
+
 /// Whether a text begins like a URI (RFC 3986 section 3.1).
 pub(super) fn has_scheme(text: &str) -> bool {
     text.split_once(':').is_some_and(|(scheme, _)| {

@@ -116,9 +116,31 @@ fn scanned(bytes: &[u8]) -> Result<Scanned, CardError> {
     for (number, line) in &mut scanned.lines {
         let name = line.name.clone();
         let modern = v21::modern(std::mem::take(line), origin);
-        *line = modern.map_err(|kind| CardError::at(*number, kind).property(&name))?;
+        *line = modern.map_err(|kind| refused(bytes, *number, kind).property(&name))?;
     }
     Ok(scanned)
+}
+
+/// An error of a line; of bytes in no known character set it says which is the first.
+fn refused(bytes: &[u8], number: usize, kind: CardErrorKind) -> CardError {
+    let is_encoding = kind == CardErrorKind::Encoding;
+    let error = CardError::at(number, kind);
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
+    let odd = lines.find(|(at, line)| at + 1 >= number && std::str::from_utf8(line).is_err());
+    match odd {
+        Some((at, line)) if is_encoding => {
+            let good = line
+                .utf8_chunks()
+                .next()
+                .map_or(0, |chunk| chunk.valid().chars().count());
+            CardError {
+                line: at + 1,
+                ..error
+            }
+            .column(good + 1)
+        }
+        _ => error,
+    }
 }
 
 fn check(scanned: &Scanned) -> Result<(), CardError> {

@@ -52,7 +52,8 @@ pub(super) fn uid_line(id: &ContactId) -> String {
     format!("UID:{}", card::derived_uid(id))
 }
 
-fn mapped(card: &Card, version: Version) -> impl Iterator<Item = String> {
+/// The lines that fields have, in their order.
+pub(super) fn mapped(card: &Card, version: Version) -> impl Iterator<Item = String> {
     let slots = slots::slots(&card.contact);
     let canonical = compose::lines(&card.contact, &slots, version);
     let shadows = shadow::pick(&card.contact, &slots, &card.residue);

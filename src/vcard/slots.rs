@@ -120,6 +120,14 @@ pub(super) fn made_up_name(contact: &Contact) -> String {
     }
 }
 
+/// The name that the rest of a contact makes, whatever its own is; `None` when it makes none.
+pub(super) fn composed_name(contact: &Contact) -> Option<String> {
+    let mut rest = contact.clone();
+    rest.set_text(Field::DisplayName, "");
+    let name = made_up_name(&rest);
+    (name != NO_NAME).then_some(name)
+}
+
 /// Whether the name beside an e-mail address is more than the service's invention: one that only
 /// repeats the address or the person is not shown (graph-facts 1.4).
 pub(super) fn shows_email_name(contact: &Contact, email: &Email) -> bool {
@@ -141,7 +149,7 @@ pub(super) fn shows_file_as(contact: &Contact) -> bool {
         text(Field::Surname),
     );
     let usual = [
-        text(Field::DisplayName).to_owned(),
+        shown_name(contact),
         format!("{surname}, {given}"),
         format!("{surname}, {given} {middle}"),
         format!("{given} {surname}"),

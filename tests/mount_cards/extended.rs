@@ -272,7 +272,7 @@ fn removed_lines_are_cleared_there_and_nothing_else_is() {
         assert_eq!(held(&world, &contact, property).as_deref(), Some(*value));
     }
     // Another machine sees none of them.
-    let other = world.mounting().at("other").state("other");
+    let other = world.mounting().at("other").state("other-state");
     let other = other.args(&["--extended", "all"]).start();
     assert_eq!(other.read(FILE).lines().count(), bare.len());
 }
@@ -318,7 +318,7 @@ fn a_new_card_and_a_change_elsewhere_arrive() {
         "{text}"
     );
     // Lists cut long texts: a first load elsewhere must not believe one.
-    let other = world.mounting().at("other").state("other");
+    let other = world.mounting().at("other").state("other-state");
     let other = other.args(&["--extended", "all"]).start();
     let unfolded = other.read(FILE).replace("\r\n ", "");
     assert!(

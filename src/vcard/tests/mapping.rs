@@ -175,6 +175,8 @@ fn what_has_no_field_is_residue() {
         "TEL;TYPE=x-satellite:1",
         "X-MS-TEL:1",
         "X-MS-TEL;TYPE=other:1",
+        "EMAIL:nobody",
+        "EMAIL:\"Zoe\" <zoe@x.example>",
         "URL;TYPE=blog:http://x",
         "BDAY:1985",
         "ANNIVERSARY;VALUE=text:in spring",
@@ -220,17 +222,18 @@ fn structured_values() {
 
 #[test]
 fn preference_orders_emails_and_overflow_is_kept() {
-    let card = card("FN:x\nEMAIL:d\nEMAIL;PREF=3:c\nEMAIL;PREF=1:a\nEMAIL;PREF=2:b\nEMAIL:e");
+    let card =
+        card("FN:x\nEMAIL:d@x\nEMAIL;PREF=3:c@x\nEMAIL;PREF=1:a@x\nEMAIL;PREF=2:b@x\nEMAIL:e@x");
     let order: Vec<&str> = card
         .contact
         .emails()
         .iter()
         .map(|email| email.address.as_str())
         .collect();
-    assert_eq!(order, ["a", "b", "c"]);
+    assert_eq!(order, ["a@x", "b@x", "c@x"]);
     assert_eq!(
         card.residue.lines_of("-").collect::<Vec<_>>(),
-        ["EMAIL:d", "EMAIL:e"]
+        ["EMAIL:d@x", "EMAIL:e@x"]
     );
 }
 

@@ -206,3 +206,25 @@ fn residue_of_a_newer_program_is_carried() {
     let after = edited(&card, |text| text.replace("FN:Ada Lovelace", "FN:Ada"));
     assert_eq!(after.residue.encode().as_str(), text);
 }
+
+/// What other machines hold in a field is shown beside an equal line that was kept.
+#[test]
+fn of_two_equal_lines_one_is_the_fields() {
+    let lines = "TEL;TYPE=work:1\nTEL;TYPE=work:2\nTEL;TYPE=work:3\nEMAIL:odd";
+    let text = format!("BEGIN:VCARD\nFN:x\n{lines}\nEND:VCARD\n");
+    let card = read(text.as_bytes(), None, LF).unwrap();
+    let mut theirs = card.contact.clone();
+    theirs.set(Field::BusinessPhones, Value::List(vec!["3".to_owned()]));
+    let odd = Email {
+        address: "odd".to_owned(),
+        name: String::new(),
+    };
+    theirs.set(Field::EmailAddresses, Value::Emails(vec![odd]));
+    let server = Card::from_server(theirs, card.residue);
+    assert_eq!(again(&server, LF), server);
+    let less = edited(&server, |text| text.replacen("TEL;TYPE=work:3\n", "", 1));
+    assert_eq!(
+        less.contact, server.contact,
+        "what was removed is the double"
+    );
+}
