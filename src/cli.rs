@@ -6,6 +6,7 @@
 mod accounts;
 mod args;
 mod conflicts;
+mod deletes;
 mod detach;
 mod doctor;
 mod error;
@@ -84,6 +85,7 @@ fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
         Command::Sync(args) => sync::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
+        Command::Deletes(args) => deletes::run(&args),
         Command::History(args) => history::run(&args),
         Command::Restore(args) => history::restore(&args),
         Command::Export(args) => export::run(&args),

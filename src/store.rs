@@ -14,6 +14,7 @@ mod checkpoint;
 mod clash;
 mod contacts;
 mod folders;
+mod guard;
 mod history;
 mod inodes;
 mod outbox;
@@ -163,6 +164,7 @@ pub struct Store {
     style: Style,
     prefer: Prefer,
     photos: Photos,
+    is_guarded: bool,
     path: PathBuf,
     checkpointer: checkpoint::Checkpointer,
     events: OnceLock<Arc<dyn Events>>,
@@ -206,6 +208,7 @@ impl Store {
             style,
             prefer: Prefer::default(),
             photos: Photos::default(),
+            is_guarded: true,
             checkpointer: checkpoint::Checkpointer::start(path.clone())?,
             path,
             events: OnceLock::new(),
@@ -291,6 +294,7 @@ impl Store {
             style: self.style,
             prefer: self.prefer,
             photos: self.photos,
+            is_guarded: self.is_guarded,
             now: Stamp::now(),
             foreign: false,
             notices: Vec::new(),
@@ -424,6 +428,7 @@ pub struct Tx<'a> {
     style: Style,
     prefer: Prefer,
     photos: Photos,
+    is_guarded: bool,
     now: Stamp,
     foreign: bool,
     notices: Vec<Notice>,

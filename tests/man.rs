@@ -249,6 +249,7 @@ fn full_status() -> Status {
         drafts: Vec::new(),
         conflicts: Vec::new(),
         rejected: Vec::new(),
+        held: Vec::new(),
         requests: 0,
     }
 }

@@ -18,6 +18,8 @@ mod book;
 mod both;
 #[path = "mount_merge/clash.rs"]
 mod clash;
+#[path = "mount_merge/deletes.rs"]
+mod deletes;
 #[path = "mount_merge/end.rs"]
 mod end;
 #[path = "mount_merge/history.rs"]
@@ -31,7 +33,8 @@ mod tools;
 use std::fs::File;
 use std::io::{self, Write};
 
-use book::Book;
+use book::{Book, SOON};
+use support::eventually;
 
 const REJECTED: &str = ".Ada Byron.vcf.rejected";
 const ERROR: &str = ".Ada Byron.vcf.error";
@@ -41,6 +44,14 @@ fn save(book: &Book, text: &str) -> io::Result<()> {
     let mut file = File::create(book.path())?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+/// Waits until the contact's file has this text: the kernel is told in a moment of what was merged.
+#[track_caller]
+fn shows(book: &Book, text: &str) {
+    eventually(SOON, &format!("the file shows\n{text}"), || {
+        book.text() == text
+    });
 }
 
 /// The card's text with one line replaced.

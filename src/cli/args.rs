@@ -18,7 +18,10 @@ use clap_complete::Shell;
 pub(super) use accounts::{AccountsArgs, LoginArgs, LogoutArgs};
 pub(super) use carry::{ExportArgs, ImportArgs};
 pub(super) use options::{CardOptions, LogOptions};
-pub(super) use past::{ConflictsArgs, ConflictsCommand, HistoryArgs, ResolveArgs, RestoreArgs};
+pub(super) use past::{
+    ConflictsArgs, ConflictsCommand, DeletesArgs, DeletesCommand, HistoryArgs, ResolveArgs,
+    RestoreArgs,
+};
 
 /// Outlook / Microsoft 365 contacts as a directory of vCard files
 ///
@@ -49,6 +52,7 @@ pub(super) enum Command {
     Sync(SyncArgs),
     Status(StatusArgs),
     Conflicts(ConflictsArgs),
+    Deletes(DeletesArgs),
     History(HistoryArgs),
     Restore(RestoreArgs),
     Export(ExportArgs),

@@ -21,13 +21,9 @@ pub(super) fn run(args: &ConflictsArgs) -> Result<Exit, CliError> {
 }
 
 fn list(dir: Option<&Path>, json: bool) -> Result<Exit, CliError> {
-    let mounts = match dir {
-        Some(dir) => vec![target::of_path(dir)?.0],
-        None => target::all()?,
-    };
     let mut conflicts = Vec::new();
-    for mount in &mounts {
-        for conflict in of(mount)? {
+    for mount in target::of(dir)? {
+        for conflict in of(&mount)? {
             let shown = mount.dir.join(&conflict.path);
             conflicts.push((shown, conflict));
         }

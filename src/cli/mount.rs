@@ -112,6 +112,7 @@ fn settings(args: &MountArgs, dir: PathBuf) -> MountSettings {
         fsync_timeout: args.card.fsync_timeout,
         delete_grace: args.card.delete_grace,
         conflict: args.card.winner(),
+        no_delete_guard: args.card.no_delete_guard,
         vcard_version: args.card.version(),
         eol: args.card.line_ending(),
         extended: args.card.extended(),

@@ -141,6 +141,7 @@ fn lines(status: &Status, now: Timestamp) -> Vec<String> {
         &status.drafts,
         &status.conflicts,
         &status.rejected,
+        &status.held,
     ];
     lines.extend(
         items
@@ -222,6 +223,11 @@ mod tests {
                 reason: Some("too many phones".into()),
                 id: None,
             }],
+            held: vec![Item {
+                path: "Contacts/C.vcf".into(),
+                state: "held".into(),
+                ..Item::default()
+            }],
             requests: 40,
         }
     }
@@ -236,6 +242,7 @@ mod tests {
             "  Team: 3 contacts, still loading",
             "  pending Contacts/A.vcf",
             "  rejected Contacts/B.vcf: too many phones",
+            "  held Contacts/C.vcf",
         ];
         assert_eq!(lines(&status(), now), expected);
     }
@@ -246,6 +253,7 @@ mod tests {
         healthy.connection = Connection::Online;
         healthy.pending.clear();
         healthy.rejected.clear();
+        healthy.held.clear();
         healthy.folders.clear();
         let exit = |mounts, dead| Report { mounts, dead }.exit();
         assert_eq!(exit(vec![], vec![]), Exit::Success);

@@ -8,12 +8,8 @@ use crate::daemon::registry::LiveMount;
 
 /// Syncs one mount or all of them; the gravest outcome decides the exit code.
 pub(super) fn run(args: &SyncArgs) -> Result<Exit, CliError> {
-    let mounts = match &args.dir {
-        Some(dir) => vec![target::of_path(dir)?.0],
-        None => target::all()?,
-    };
     let mut exit = Exit::Success;
-    for mount in &mounts {
+    for mount in &target::of(args.dir.as_deref())? {
         exit = exit.worse(sync(mount)?);
     }
     Ok(exit)

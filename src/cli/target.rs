@@ -19,6 +19,14 @@ pub(super) fn all() -> Result<Vec<LiveMount>, CliError> {
     })
 }
 
+/// The mount that a path lies in, or every mount of this user.
+pub(super) fn of(path: Option<&Path>) -> Result<Vec<LiveMount>, CliError> {
+    match path {
+        Some(path) => Ok(vec![of_path(path)?.0]),
+        None => all(),
+    }
+}
+
 /// The mount a path lies in, and the path relative to its mount point (empty for the mount point itself).
 pub(super) fn of_path(path: &Path) -> Result<(LiveMount, PathBuf), CliError> {
     let mounts = all()?;

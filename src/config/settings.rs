@@ -26,6 +26,8 @@ pub struct MountSettings {
     pub delete_grace: Duration,
     /// Whose value stands where a property was changed here and there (behaviour 6.2).
     pub conflict: Winner,
+    /// Deletions of many contacts at once are sent like any other (behaviour 4.12).
+    pub no_delete_guard: bool,
     /// The version cards are written in.
     pub vcard_version: CardVersion,
     /// The line ending cards are written with.

@@ -50,7 +50,10 @@ pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<
     };
     let store = Store::open(&account.state_dir, &owner, &account.graph_url, style);
     store
-        .and_then(|store| store.preferring(prefer).show_photos(photos))
+        .and_then(|store| {
+            let store = store.preferring(prefer).guarding(!settings.no_delete_guard);
+            store.show_photos(photos)
+        })
         .map_err(|error| match error {
             store::Error::Locked(_) => RunError::new(RunErrorKind::TryLater, error.to_string())
                 .hint("See where with: contactfs status"),

@@ -38,6 +38,10 @@ pub enum Request {
         /// Its number.
         version: i64,
     },
+    /// Let every held deletion be sent.
+    ConfirmDeletions,
+    /// Take every held deletion back.
+    RestoreDeletions,
     /// Push everything pending, pull every folder, then answer.
     Sync,
     /// Drain and unmount. The answer comes when the mount is gone.
@@ -58,6 +62,8 @@ pub enum Reply {
     History(Vec<Version>),
     /// To [`Request::Version`]; `None` when it is not kept any more.
     Version(Option<Vec<u8>>),
+    /// To [`Request::ConfirmDeletions`] and [`Request::RestoreDeletions`]: how many those were.
+    Deletions(usize),
     /// To [`Request::Sync`].
     Sync(SyncOutcome),
     /// To [`Request::Unmount`], with what stays queued for the next mount.
@@ -94,6 +100,12 @@ pub trait Handler: Send + Sync {
 
     /// The bytes of one version.
     fn version(&self, version: i64) -> Option<Vec<u8>>;
+
+    /// Lets every held deletion be sent; how many those are.
+    fn confirm_deletions(&self) -> usize;
+
+    /// Takes every held deletion back; how many those were.
+    fn restore_deletions(&self) -> usize;
 
     /// Pushes and pulls everything; may take as long as the network does.
     fn sync(&self) -> SyncOutcome;

@@ -12,9 +12,11 @@ use crate::config::{Account, MountSettings};
 use crate::model::Stamp;
 use crate::observe::past::{Conflict, Version};
 use crate::observe::status::{Connection, FolderStatus, Item, Status};
-use crate::store::{Pending, Problem, Store};
+use crate::store::{self, Pending, Problem, Store, Tx};
 use crate::sync::{self, Command, Engine};
 use crate::tree::Tree;
+
+const HELD: &str = "one of many deletions; see: contactfs deletes";
 
 /// Looks at a running mount.
 pub(super) struct Report {
@@ -32,6 +34,17 @@ impl Report {
     pub(super) fn pending(&self) -> Vec<Item> {
         let rows = self.store.pending().unwrap_or_default();
         rows.iter().map(|row| self.pending_item(row)).collect()
+    }
+
+    /// Deletions that wait for a person.
+    pub(super) fn held(&self) -> Vec<Item> {
+        let rows = self.store.held().unwrap_or_default();
+        let item = |row: &Pending| Item {
+            state: "held".to_owned(),
+            reason: Some(HELD.to_owned()),
+            ..self.pending_item(row)
+        };
+        rows.iter().map(item).collect()
     }
 
     fn pending_item(&self, row: &Pending) -> Item {
@@ -128,6 +141,7 @@ impl Handler for Report {
             drafts: self.drafts(),
             conflicts: self.problems("conflict"),
             rejected: self.problems("rejected"),
+            held: self.held(),
             requests: self.engine.requests(),
         }
     }
@@ -167,6 +181,16 @@ impl Handler for Report {
         self.store.version_text(version).ok().flatten()
     }
 
+    fn confirm_deletions(&self) -> usize {
+        let confirm = |tx: &mut Tx<'_>| tx.confirm_deletions();
+        self.store.write::<_, store::Error>(confirm).unwrap_or(0)
+    }
+
+    fn restore_deletions(&self) -> usize {
+        let restore = |tx: &mut Tx<'_>| tx.restore_deletions();
+        self.store.write::<_, store::Error>(restore).unwrap_or(0)
+    }
+
     fn sync(&self) -> SyncOutcome {
         let (done, finished) = oneshot::channel();
         if self.commands.send(Command::Sync(done)).is_err() {
@@ -182,6 +206,7 @@ impl Handler for Report {
             .into_iter()
             .chain(self.problems("conflict"))
             .chain(self.problems("rejected"))
+            .chain(self.held())
             .collect();
         if left.is_empty() {
             SyncOutcome::InStep

@@ -126,7 +126,8 @@ fn serve(
     tree.settle(true);
     drain(parts);
     parts.store.checkpoint();
-    let left = report.pending();
+    let mut left = report.pending();
+    left.extend(report.held());
     server.unmounted(&left);
     progress.unmounted(left.len());
     Ok(())

@@ -33,6 +33,8 @@ pub struct Status {
     pub conflicts: Vec<Item>,
     /// Saves that were refused, here or by the service.
     pub rejected: Vec<Item>,
+    /// Deletions that wait for a person, because they are so many.
+    pub held: Vec<Item>,
     /// Requests sent to the service since the mount began.
     pub requests: u64,
 }
@@ -78,7 +80,7 @@ pub struct FolderStatus {
 pub struct Item {
     /// The file, relative to the mount point.
     pub path: String,
-    /// `synced`, `pending`, `draft`, `conflict` or `rejected`.
+    /// `synced`, `pending`, `draft`, `conflict`, `rejected` or `held`.
     pub state: String,
     /// Why, in one sentence.
     pub reason: Option<String>,
@@ -90,7 +92,8 @@ impl Status {
     /// 0 healthy, 1 degraded (work is waiting), 2 a person is needed.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let stuck = !self.conflicts.is_empty() || !self.rejected.is_empty();
+        let stuck =
+            !self.conflicts.is_empty() || !self.rejected.is_empty() || !self.held.is_empty();
         let waiting = !self.pending.is_empty()
             || !self.drafts.is_empty()
             || self.folders.iter().any(|f| !f.loaded);
@@ -137,6 +140,7 @@ mod tests {
             drafts: Vec::new(),
             conflicts: Vec::new(),
             rejected: Vec::new(),
+            held: Vec::new(),
             requests: 3,
         }
     }
@@ -223,7 +227,7 @@ mod tests {
             "mount": "/m", "pid": 1, "account": "default", "mailbox": null, "read_only": false,
             "connection": {"state": "online"},
             "folders": [{"name": "Contacts", "contacts": 1, "loaded": true, "last_pull": null}],
-            "pending": [], "drafts": [], "conflicts": [], "rejected": [], "requests": 3,
+            "pending": [], "drafts": [], "conflicts": [], "rejected": [], "held": [], "requests": 3,
         });
         assert_eq!(json, expected);
         let throttled = serde_json::to_value(Connection::Throttled {

@@ -44,12 +44,20 @@ impl Store {
             let (Some(clash), Some(now)) = (tx.clash(contact.id)?, tx.expected(&contact)?) else {
                 return Ok(None);
             };
-            let text = |card: &Card| vcard::render(card, contact.graph.as_ref(), tx.style);
-            let instead = |of: &Card, card: &Card| text(&merge(of, card, &now, Prefer::Ours).card);
-            let ours = clash.ours.as_ref();
+            let instead = |of: &Card, card: &Card| {
+                let card = merge(of, card, &now, Prefer::Ours).card;
+                tx.draw(&contact, &card)
+            };
+            let (ours, theirs) = match &clash.ours {
+                Some(ours) => (
+                    Some(instead(&clash.theirs, ours)?),
+                    instead(ours, &clash.theirs)?,
+                ),
+                None => (None, tx.draw(&contact, &now)?),
+            };
             Ok(Some(Sides {
-                ours: ours.map(|ours| instead(&clash.theirs, ours)),
-                theirs: ours.map_or_else(|| text(&now), |ours| instead(ours, &clash.theirs)),
+                ours,
+                theirs,
                 names: clash.names,
             }))
         })

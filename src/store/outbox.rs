@@ -145,10 +145,11 @@ fn whole_job((mut job, base, ours): Raw) -> Result<Job> {
 /// Folders change one after the other, for one may take the name that another gives up, and after the contacts that
 /// leave them.
 const READY: &str = "
-    sending = 0 AND not_before <= ?1
+    sending = 0 AND held = 0 AND not_before <= ?1
     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.contact = o.contact AND p.seq < o.seq)
     AND (o.contact IS NOT NULL
-        OR NOT EXISTS (SELECT 1 FROM outbox p WHERE (p.contact IS NULL OR p.folder = o.folder) AND p.seq < o.seq))
+        OR NOT EXISTS (SELECT 1 FROM outbox p WHERE p.seq < o.seq
+            AND (p.folder = o.folder OR (p.contact IS NULL AND (p.held = 0 OR o.op = 'rmdir')))))
     AND CASE op
         WHEN 'create' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
         WHEN 'move' THEN (SELECT f.graph IS NOT NULL FROM contact c JOIN folder f ON f.id = c.folder WHERE c.id = o.contact)
@@ -164,7 +165,9 @@ impl Store {
     pub fn next_due(&self) -> Result<Option<Stamp>> {
         self.read(|sql| {
             let due: Option<i64> = sql
-                .prepare_cached("SELECT min(not_before) FROM outbox WHERE sending = 0")?
+                .prepare_cached(
+                    "SELECT min(not_before) FROM outbox WHERE sending = 0 AND held = 0",
+                )?
                 .query_row([], |row| row.get(0))?;
             Ok(due.map(Stamp))
         })
@@ -210,16 +213,21 @@ impl Store {
         })
     }
 
-    /// Every row: sequence, operation, its file's inode or unlinked name, and the last error.
+    /// Every row that is not held: operation, its file's inode or unlinked name, and the last error.
     ///
     /// # Errors
     /// When the database fails.
     pub fn pending(&self) -> Result<Vec<Pending>> {
+        self.pending_where("o.held = 0")
+    }
+
+    pub(super) fn pending_where(&self, condition: &str) -> Result<Vec<Pending>> {
         self.read(|sql| {
-            let mut rows = sql.prepare_cached(
+            let mut rows = sql.prepare_cached(&format!(
                 "SELECT o.op, coalesce(c.ino, f.ino), o.dir, o.name, o.last_error, c.graph FROM outbox o
-                 LEFT JOIN contact c ON c.id = o.contact LEFT JOIN folder f ON f.id = o.folder ORDER BY o.seq",
-            )?;
+                 LEFT JOIN contact c ON c.id = o.contact LEFT JOIN folder f ON f.id = o.folder
+                 WHERE {condition} ORDER BY o.seq",
+            ))?;
             let rows = rows.query_map([], |row| {
                 let word: String = row.get(0)?;
                 Ok(Pending {

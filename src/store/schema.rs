@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -162,4 +162,19 @@ ALTER TABLE outbox ADD COLUMN photo TEXT;        -- of photo: the picture to be,
 ALTER TABLE outbox ADD COLUMN photo_base TEXT;   -- of photo: the picture the file showed before
 ALTER TABLE outbox ADD COLUMN photo_sent INTEGER NOT NULL DEFAULT 0;  -- of photo: it may have been sent
 UPDATE folder SET delta = NULL, resume = NULL;
+";
+
+/// Deletions that look like an accident wait for a person.
+const V4: &str = "
+ALTER TABLE outbox ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX outbox_held ON outbox(contact) WHERE held = 1;
+
+-- Contacts deleted on this machine within the last minute.
+CREATE TABLE deletion(
+    contact INTEGER PRIMARY KEY,
+    folder INTEGER NOT NULL,
+    at INTEGER NOT NULL
+);
+CREATE INDEX deletion_folder ON deletion(folder);
+CREATE INDEX deletion_at ON deletion(at);
 ";

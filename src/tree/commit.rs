@@ -394,13 +394,16 @@ fn accept_change(
         None => tx.text(ino)?,
     };
     let (merged, clash) = tx.merge_edit(contact, from.as_deref(), card.clone(), &now);
-    let clash = clash.map(|clash| {
-        let lost = match tx.prefer() {
-            Prefer::Theirs => bytes.to_vec(),
-            Prefer::Ours => vcard::render(&now, contact.graph.as_ref(), tx.style()),
-        };
-        (clash, lost)
-    });
+    let clash = match clash {
+        Some(clash) => {
+            let lost = match tx.prefer() {
+                Prefer::Theirs => bytes.to_vec(),
+                Prefer::Ours => tx.draw(contact, &now)?,
+            };
+            Some((clash, lost))
+        }
+        None => None,
+    };
     let is_change = merged != now;
     let seq = if is_change {
         Some(tx.queue_update(contact, &merged)?)

@@ -43,6 +43,14 @@ impl Handler for Played {
         None
     }
 
+    fn confirm_deletions(&self) -> usize {
+        0
+    }
+
+    fn restore_deletions(&self) -> usize {
+        0
+    }
+
     fn sync(&self) -> SyncOutcome {
         self.sync.clone()
     }
@@ -107,6 +115,7 @@ fn status(dir: &Path, connection: Connection, pending: Vec<Item>) -> Status {
         drafts: Vec::new(),
         conflicts: Vec::new(),
         rejected: Vec::new(),
+        held: Vec::new(),
         requests: 5,
     }
 }

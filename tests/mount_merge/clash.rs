@@ -7,8 +7,9 @@ use contactfs::sandbox::Options;
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
-use super::book::{Book, FILE, errno};
-use super::{ERROR, REJECTED, read, save, state};
+use super::book::{Book, FILE, SOON, errno};
+use super::{ERROR, REJECTED, read, save, shows, state};
+use crate::support::eventually;
 
 /// A line of the card, as it is, as it is saved here, and as the change elsewhere makes it; that change; what the
 /// property is called.
@@ -91,6 +92,9 @@ fn book(policy: &str) -> Option<Book> {
         }),
     );
     book.calm();
+    eventually(SOON, "the card is whole", || {
+        book.text().contains("TEL;TYPE=work:1")
+    });
     Some(book)
 }
 
@@ -215,12 +219,15 @@ impl Book {
 
     /// Everything sent, and the kernel told.
     fn settled_clash(&self) {
-        crate::support::eventually(super::book::SOON, "the clash is settled", || {
+        eventually(SOON, "the clash is settled", || {
             let status = self.mount.status();
             let mount = &status["mounts"][0];
             let names = self.names();
             let is_kept = names.iter().any(|name| name.ends_with(".rejected"));
-            is_kept && mount["pending"] == json!([]) && mount["conflicts"] != json!([])
+            is_kept
+                && has_both(&self.shown())
+                && mount["pending"] == json!([])
+                && mount["conflicts"] != json!([])
         });
     }
 }
@@ -260,7 +267,7 @@ fn a_clash_with_news_that_are_here_already_is_a_conflict() {
     assert_eq!(state(&book), "conflict");
     drop(file);
     assert_eq!(read(&book, REJECTED), text);
-    assert_eq!(book.text(), text.replace("+44 2", "+44 9"));
+    shows(&book, &text.replace("+44 2", "+44 9"));
     assert_eq!(book.world.writes(), []);
 }
 

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use serde_json::json;
 
 use super::book::{Book, FILE, SOON, errno};
-use super::{ERROR, REJECTED, read, save, state};
+use super::{ERROR, REJECTED, read, save, shows, state};
 use crate::support::eventually;
 
 /// 7.3 "Killing the process at any instant loses nothing that close/fsync acknowledged and sends nothing twice."
@@ -26,7 +26,7 @@ fn a_merged_save_survives_a_kill_before_it_was_sent() {
         world.reconnect();
         world.clear_log();
     });
-    assert_eq!(book.text(), merged);
+    shows(&book, &merged);
     book.await_writes(1);
     book.one_patch(&json!({"mobilePhone": "+44 2"}));
     assert_eq!((book.text(), book.names()), (merged, vec![FILE.to_owned()]));
@@ -50,7 +50,7 @@ fn what_a_clash_leaves_to_be_sent_survives_a_kill() {
         world.clear_log();
     });
     assert_eq!(read(&book, REJECTED), text);
-    assert_eq!(book.text(), text.replace("+44 2", "+44 9"));
+    shows(&book, &text.replace("+44 2", "+44 9"));
     book.await_writes(1);
     book.settled_but_for_conflicts();
     assert_eq!(book.contact()["personalNotes"], "ours");
@@ -80,7 +80,7 @@ fn a_merged_save_whose_reply_is_lost_is_not_merged_twice() {
     book.met_failure();
     let book = book.killed(|_| {});
     book.settled();
-    assert_eq!(book.text(), text.replace("TITLE:Analyst", "TITLE:Poet"));
+    shows(&book, &text.replace("TITLE:Analyst", "TITLE:Poet"));
     assert_eq!(book.contact()["mobilePhone"], "+44 2");
     assert_eq!(book.names(), [FILE]);
 }

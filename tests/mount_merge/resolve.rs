@@ -5,9 +5,9 @@ use std::fs;
 use contactfs::sandbox::Options;
 use serde_json::{Value, json};
 
-use super::book::{ADA, Book, FILE};
+use super::book::{ADA, Book, FILE, SOON};
 use super::{ERROR, REJECTED, read, save, state};
-use crate::support::Run;
+use crate::support::{Run, eventually};
 
 /// A book with a conflict about the phone, and the text that was saved here.
 fn open(policy: &str) -> Option<(Book, String)> {
@@ -38,11 +38,8 @@ fn conflicts(book: &Book, arguments: &[&str]) -> Run {
 #[track_caller]
 fn is_resolved(book: &Book, phone: &str) {
     assert_eq!(state(book), "synced");
-    assert!(
-        book.text().contains(&format!("TEL;TYPE=cell:{phone}\r\n")),
-        "{}",
-        book.text()
-    );
+    let line = format!("TEL;TYPE=cell:{phone}\r\n");
+    eventually(SOON, &line, || book.text().contains(&line));
     assert!(book.text().contains("NOTE:ours\r\n"), "{}", book.text());
     book.lists(&[FILE]);
     book.mount.in_step();

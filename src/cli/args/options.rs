@@ -33,6 +33,13 @@ pub(in crate::cli) struct CardOptions {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration, help_heading = "Saving")]
     pub(in crate::cli) delete_grace: Duration,
 
+    /// Send deletions however many there are
+    ///
+    /// Otherwise more than 20 that are more than half of a folder, within one minute, wait for: contactfs
+    /// deletes confirm
+    #[arg(long, help_heading = "Saving")]
+    pub(in crate::cli) no_delete_guard: bool,
+
     /// Let this side's value stand where a property was changed here and elsewhere
     ///
     /// What both sides changed apart from that is kept in any case, and so is the card that lost.

@@ -68,6 +68,45 @@ pub(in crate::cli) struct ResolveArgs {
     pub(in crate::cli) edit: bool,
 }
 
+/// List, confirm and take back deletions that are held
+///
+/// More than 20 deletions that are more than half of a folder, within one minute, are not sent before they
+/// are confirmed, see --no-delete-guard of mount.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DeletesArgs {
+    #[command(subcommand)]
+    pub(in crate::cli) command: DeletesCommand,
+}
+
+/// What to do about held deletions.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum DeletesCommand {
+    /// List the deletions that are held
+    ///
+    /// Exits with 2 when there are any.
+    List {
+        /// A mounted directory, or anything in it; all mounts when absent
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+
+        /// Print JSON: [{"path", "state", "reason", "id"}, ...]
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let the deletions be sent
+    Confirm {
+        /// A mounted directory, or anything in it
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Show the files again and send nothing
+    Restore {
+        /// A mounted directory, or anything in it
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
 /// List the versions kept of a contact's file, which may be deleted
 ///
 /// Every text that was replaced, deleted or refused is kept on this machine for 90 days, up to 256 MiB in all.

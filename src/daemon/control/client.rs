@@ -64,7 +64,9 @@ fn patience(request: &Request) -> Option<Duration> {
         | Request::FileStatus { .. }
         | Request::Conflicts
         | Request::History { .. }
-        | Request::Version { .. } => Some(PROMPT),
+        | Request::Version { .. }
+        | Request::ConfirmDeletions
+        | Request::RestoreDeletions => Some(PROMPT),
         Request::Unmount => Some(UNMOUNT),
         Request::Sync => None,
     }
@@ -119,6 +121,7 @@ mod tests {
                 drafts: Vec::new(),
                 conflicts: Vec::new(),
                 rejected: Vec::new(),
+                held: Vec::new(),
                 requests: 0,
             }
         }
@@ -140,6 +143,14 @@ mod tests {
 
         fn version(&self, version: i64) -> Option<Vec<u8>> {
             (version == 7).then(|| b"\xffBEGIN".to_vec())
+        }
+
+        fn confirm_deletions(&self) -> usize {
+            30
+        }
+
+        fn restore_deletions(&self) -> usize {
+            20
         }
 
         fn sync(&self) -> SyncOutcome {
@@ -192,6 +203,12 @@ mod tests {
         let version = |version| call(&socket, &Request::Version { version }).unwrap();
         assert_eq!(version(7), Reply::Version(Some(b"\xffBEGIN".to_vec())));
         assert_eq!(version(8), Reply::Version(None));
+        for (request, count) in [
+            (Request::ConfirmDeletions, 30),
+            (Request::RestoreDeletions, 20),
+        ] {
+            assert_eq!(call(&socket, &request).unwrap(), Reply::Deletions(count));
+        }
         assert!(matches!(
             file("Contacts/Zoë\n.vcf"),
             Reply::FileStatus(Some(_))

@@ -137,6 +137,14 @@ fn answer(stream: UnixStream, shared: &Shared) {
         Ok(Request::Version { version }) => {
             send(&stream, &Reply::Version(shared.handler.version(version)));
         }
+        Ok(Request::ConfirmDeletions) => send(
+            &stream,
+            &Reply::Deletions(shared.handler.confirm_deletions()),
+        ),
+        Ok(Request::RestoreDeletions) => send(
+            &stream,
+            &Reply::Deletions(shared.handler.restore_deletions()),
+        ),
         Ok(Request::Sync) => send(&stream, &Reply::Sync(shared.handler.sync())),
         Err(error) => send(&stream, &Reply::Refused(error.to_string())),
     }

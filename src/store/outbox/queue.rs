@@ -94,6 +94,7 @@ impl Tx<'_> {
                 contact.change_key.as_ref().map(ChangeKey::as_str),
                 unsent.flatten(),
             ))?;
+        self.guard(contact)?;
         Ok(seq)
     }
 
@@ -133,6 +134,7 @@ impl Tx<'_> {
                 "UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create'",
             )?
             .execute((back.contact.0, self.now.0))?;
+        self.unguard(back.contact)?;
         if let (Some(unsent), Some(contact)) = (unsent, self.contact(back.contact)?) {
             self.queue_update(&contact, &card_from_json(&unsent)?)?;
         }
@@ -179,9 +181,10 @@ impl Tx<'_> {
     /// When the database fails.
     pub fn queue_folder(&mut self, op: Op, folder: FolderRowId, name: &str) -> Result<()> {
         let seq = self.queue(op, None, Some(folder), self.now)?;
+        let is_held = op == Op::RemoveFolder && self.is_holding(folder)?;
         self.sql
-            .prepare_cached("UPDATE outbox SET name = ?2 WHERE seq = ?1")?
-            .execute((seq.0, name))?;
+            .prepare_cached("UPDATE outbox SET name = ?2, held = ?3 WHERE seq = ?1")?
+            .execute((seq.0, name, is_held))?;
         Ok(())
     }
 
