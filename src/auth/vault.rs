@@ -14,12 +14,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use super::SavedSignIn;
 use crate::config::{Account, Keeping, private_dir};
 
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Longer than an exchange takes, and no longer than the keyring or a program may keep a person waiting.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Why a sign-in cannot be read, kept or removed. Never holds one.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +74,7 @@ impl Vault {
     /// Waits until no other process exchanges this account's sign-in.
     ///
     /// # Errors
-    /// The lock file cannot be used.
+    /// The lock file cannot be used, or another process does not come to an end.
     pub async fn lock(&self) -> Result<VaultLock, VaultError> {
         self.make_dir()?;
         let path = self.dir.join(format!("{}.lock", self.account));
@@ -80,11 +85,14 @@ impl Vault {
         let mut options = File::options();
         let options = options.write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(&path).map_err(failed)?;
+        let end = Instant::now() + PATIENCE;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(VaultLock(file)),
                 // Waiting in the system call could not be given up at the end of a mount.
-                Err(rustix::io::Errno::WOULDBLOCK) => tokio::time::sleep(LOCK_PAUSE).await,
+                Err(Errno::WOULDBLOCK) if Instant::now() < end => {
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
                 Err(error) => return Err(failed(error.into())),
             }
         }

@@ -9,7 +9,7 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use super::VaultError;
+use super::{PATIENCE, VaultError};
 
 /// What the program prints; nothing, or a failure of it, means that there is no sign-in.
 pub(super) async fn get(line: &str, account: &str) -> Result<Option<SecretString>, VaultError> {
@@ -51,8 +51,9 @@ async fn run(
         .stdout(Stdio::piped());
     let (done, result) = oneshot::channel();
     thread::spawn(move || drop(done.send(talk(&mut command, input.as_ref()))));
+    let result = tokio::time::timeout(PATIENCE, result).await;
     let result = result
-        .await
+        .map_err(|_| VaultError::Command("it does not answer".to_owned()))?
         .unwrap_or_else(|_| Err(std::io::Error::other("it was given up")));
     result.map_err(|error| VaultError::Command(error.to_string()))
 }

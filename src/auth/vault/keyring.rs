@@ -7,13 +7,10 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use secret_service::{EncryptionType, Error, SecretService};
 
-use super::VaultError;
+use super::{PATIENCE, VaultError};
 
 /// A bus that is there answers at once.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// Long enough to type the keyring's password.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The text of [`is_absent`]'s error.
 const ABSENT: &str = "there is none";
