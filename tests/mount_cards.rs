@@ -15,4 +15,6 @@ mod compare;
 mod extended;
 #[path = "mount_cards/files.rs"]
 mod files;
+#[path = "mount_cards/recorded.rs"]
+mod recorded;
 mod support;

@@ -6,6 +6,8 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
     reason = "tests may panic, and say when they are skipped"
 )]
 
@@ -13,6 +15,8 @@
 mod compare;
 #[path = "vcard/corpus.rs"]
 mod corpus;
+#[path = "vcard/hostile.rs"]
+mod hostile;
 #[path = "vcard/judges.rs"]
 mod judges;
 
