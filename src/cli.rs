@@ -22,6 +22,7 @@ mod print;
 mod progress;
 mod sandbox;
 mod save;
+mod scratch;
 mod status;
 mod sync;
 mod target;
@@ -88,6 +89,7 @@ fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
         Command::Deletes(args) => deletes::run(&args),
         Command::History(args) => history::run(&args),
         Command::Restore(args) => history::restore(&args),
+        Command::Scratch(args) => scratch::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Doctor(args) => doctor::run(&args),

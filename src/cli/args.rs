@@ -20,7 +20,7 @@ pub(super) use carry::{ExportArgs, ImportArgs};
 pub(super) use options::{CardOptions, LogOptions};
 pub(super) use past::{
     ConflictsArgs, ConflictsCommand, DeletesArgs, DeletesCommand, HistoryArgs, ResolveArgs,
-    RestoreArgs,
+    RestoreArgs, ScratchArgs, ScratchCommand,
 };
 
 /// Outlook / Microsoft 365 contacts as a directory of vCard files
@@ -55,6 +55,7 @@ pub(super) enum Command {
     Deletes(DeletesArgs),
     History(HistoryArgs),
     Restore(RestoreArgs),
+    Scratch(ScratchArgs),
     Export(ExportArgs),
     Import(ImportArgs),
     Doctor(DoctorArgs),

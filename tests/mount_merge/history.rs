@@ -173,3 +173,34 @@ fn a_version_of_another_contact_is_refused() {
     let run = book.world.run(&["history", bo.to_str().unwrap()]);
     assert!(run.err.contains("nothing is kept"), "{run:?}");
 }
+
+/// 5.3 "They survive remounts, never leave the machine, and are removed with contactfs scratch clean."
+#[test]
+fn scratch_files_are_listed_and_removed_and_contacts_are_not() {
+    let Some(book) = Book::open() else { return };
+    fs::write(book.folder().join("Ada Byron.vcf~"), "12345").unwrap();
+    fs::create_dir(book.mount.path(".git")).unwrap();
+    fs::write(book.mount.path(".git/config"), "123").unwrap();
+    let book = book.remount();
+    let dir = book.mount.path("");
+    let scratch = |arguments: &[&str]| {
+        let mut all = vec!["scratch"];
+        all.extend(arguments);
+        all.push(dir.to_str().unwrap());
+        book.world.run(&all)
+    };
+    let found: Value = serde_json::from_str(&scratch(&["list", "--json"]).out).unwrap();
+    let sizes: Vec<_> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["size"].clone())
+        .collect();
+    assert_eq!(sizes, [json!(3), json!(5)]);
+    scratch(&["clean"]).ok();
+    assert_eq!(book.names(), [FILE]);
+    assert_eq!(book.mount.read(".git/config"), "123");
+    scratch(&["clean", "--all"]).ok();
+    assert_eq!(scratch(&["list"]).out, "");
+    book.nothing_sent();
+}

@@ -107,6 +107,40 @@ pub(in crate::cli) enum DeletesCommand {
     },
 }
 
+/// List and remove the files of a mount that are no contacts
+///
+/// Swap files, backups, .git and the like live on this machine only, and survive a new mount.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ScratchArgs {
+    #[command(subcommand)]
+    pub(in crate::cli) command: ScratchCommand,
+}
+
+/// What to do about scratch files.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ScratchCommand {
+    /// List them with their sizes; a directory is one
+    List {
+        /// A mounted directory, or one in it
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+
+        /// Print JSON: [{"path", "directory", "size"}, ...]
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove them
+    Clean {
+        /// A mounted directory, or one in it
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+
+        /// Remove directories such as .git as well
+        #[arg(long)]
+        all: bool,
+    },
+}
+
 /// List the versions kept of a contact's file, which may be deleted
 ///
 /// Every text that was replaced, deleted or refused is kept on this machine for 90 days, up to 256 MiB in all.
