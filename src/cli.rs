@@ -5,6 +5,7 @@
 
 mod accounts;
 mod args;
+mod categories;
 mod conflicts;
 mod deletes;
 mod detach;
@@ -92,6 +93,7 @@ fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
         Command::Scratch(args) => scratch::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Categories(args) => categories::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => print::completions(&args),
         Command::Unit => print::unit(),

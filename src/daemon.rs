@@ -4,6 +4,7 @@
 //! is the socket a command talks to a mount over, `registry` the list of live mounts. Knows nothing of clap or terminals.
 
 mod assemble;
+mod categories;
 pub mod control;
 mod error;
 mod past;

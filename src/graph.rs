@@ -7,6 +7,7 @@
 
 mod batch;
 mod body;
+mod categories;
 mod connection;
 mod contacts;
 mod delta;
@@ -28,6 +29,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+pub use categories::Category;
 pub use endpoint::{Endpoint, Mailbox};
 pub use error::{Cause, Error};
 pub use types::{

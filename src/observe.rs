@@ -3,6 +3,7 @@
 //! Owns the set-up of tracing and the status snapshot with its stable JSON keys. Gathers nothing
 //! itself: the daemon fills the snapshot in, the command line shows it.
 
+pub mod categories;
 pub mod log;
 pub mod past;
 pub mod status;

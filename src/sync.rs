@@ -46,6 +46,8 @@ pub struct Settings {
 pub enum Command {
     /// Push everything, pull all folders, then answer with whether that was possible.
     Sync(oneshot::Sender<Result<(), String>>),
+    /// Read the mailbox's list of categories: name and colour.
+    Categories(oneshot::Sender<Result<Vec<(String, String)>, String>>),
     /// Push what can be pushed within this time, then end.
     Stop(Duration),
 }
@@ -61,6 +63,7 @@ pub enum Failure {
     Store(#[from] store::Error),
 }
 
+const NO_LIST: &str = "the colours are not known: the sign-in lacks the permission MailboxSettings.Read; sign in again with it";
 /// How often a sync goes on after the connection was lost and found again.
 const SYNC_TRIES: usize = 5;
 
@@ -183,6 +186,12 @@ impl Engine {
                         });
                     });
                 }
+                Some(Command::Categories(done)) => {
+                    let engine = Arc::clone(self);
+                    syncs.spawn(async move {
+                        let _gone = done.send(engine.categories().await);
+                    });
+                }
                 Some(Command::Stop(limit)) => return limit,
                 None => return Duration::ZERO,
             }
@@ -211,6 +220,15 @@ impl Engine {
         self.pull_all().await?;
         self.read_photos().await?;
         Ok(sent)
+    }
+
+    /// The mailbox's list of categories, or why it is not known.
+    async fn categories(&self) -> Result<Vec<(String, String)>, String> {
+        match self.client.categories().await {
+            Ok(list) => Ok(list.into_iter().map(|row| (row.name, row.color)).collect()),
+            Err(Error::Denied { .. }) => Err(NO_LIST.to_owned()),
+            Err(error) => Err(format!("the colours are not known: {}", chain(&error))),
+        }
     }
 
     /// Sends what is left, without waiting for graces. What is under way comes to its end first: a request given up half

@@ -1,4 +1,4 @@
-//! Cards into a mount and out of it: `contactfs import` and `export`.
+//! Cards into a mount and out of it: `contactfs import`, `export` and `categories`.
 
 #![allow(
     clippy::unwrap_used,
@@ -279,4 +279,50 @@ fn export_and_import_carry_a_mailbox() {
         .to_owned();
     let one = desk.world.run(&["export", &ann]);
     assert_eq!(one.out, desk.mount.read("Contacts/Ann.vcf"));
+}
+
+/// "A category is a name on the contacts, in CATEGORIES; one that is not in the mailbox's list has no colour."
+#[test]
+fn categories_have_the_colours_of_the_mailbox() {
+    let Some(desk) = Desk::open() else { return };
+    let api = desk.world.api();
+    let (status, _) = api.request(
+        "POST",
+        "/outlook/masterCategories",
+        Some(&json!({"displayName": "Friends, close", "color": "preset4"})),
+    );
+    assert_eq!(status, 201);
+    let cards =
+        card("Ann", "CATEGORIES:Friends\\, close,Chess\r\n") + &card("Zoe", "CATEGORIES:Chess\r\n");
+    assert_eq!(desk.import(&cards, &[]).code, 0);
+    let ann = api.contact("Ann").unwrap();
+    assert_eq!(
+        ann["categories"],
+        json!(["Friends, close", "Chess"]),
+        "new names are strings"
+    );
+    let dir = desk.mount.path("Contacts").to_str().unwrap().to_owned();
+    let run = desk.world.run(&["categories", "--json", &dir]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
+    let expected = json!([
+        {"name": "Friends, close", "color": "green", "contacts": 1},
+        {"name": "Chess", "color": null, "contacts": 2},
+    ]);
+    assert_eq!(serde_json::from_str::<Value>(&run.out).unwrap(), expected);
+    let by_account = desk.world.run(&["categories", "default"]);
+    assert!(
+        by_account.out.contains("1  green           Friends, close"),
+        "{by_account:?}"
+    );
+
+    desk.world
+        .fail_with(Some("GET"), "masterCategories", 1, 403, "ErrorAccessDenied");
+    let run = desk.world.run(&["categories"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(
+        run.err
+            .contains("lacks the permission MailboxSettings.Read"),
+        "{run:?}"
+    );
+    assert!(run.out.contains("2  -               Chess"), "{run:?}");
 }

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(super) use accounts::{AccountsArgs, LoginArgs, LogoutArgs};
-pub(super) use carry::{ExportArgs, ImportArgs};
+pub(super) use carry::{CategoriesArgs, ExportArgs, ImportArgs};
 pub(super) use options::{CardOptions, LogOptions};
 pub(super) use past::{
     ConflictsArgs, ConflictsCommand, DeletesArgs, DeletesCommand, HistoryArgs, ResolveArgs,
@@ -58,6 +58,7 @@ pub(super) enum Command {
     Scratch(ScratchArgs),
     Export(ExportArgs),
     Import(ImportArgs),
+    Categories(CategoriesArgs),
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
     /// Print a systemd user unit

@@ -9,6 +9,7 @@ mod server;
 
 use serde::{Deserialize, Serialize};
 
+use crate::observe::categories::Categories;
 use crate::observe::past::{Conflict, Version};
 use crate::observe::status::{Item, Status};
 
@@ -42,6 +43,8 @@ pub enum Request {
     ConfirmDeletions,
     /// Take every held deletion back.
     RestoreDeletions,
+    /// The categories of contacts, with the colours of the mailbox's list.
+    Categories,
     /// Push everything pending, pull every folder, then answer.
     Sync,
     /// Drain and unmount. The answer comes when the mount is gone.
@@ -64,6 +67,8 @@ pub enum Reply {
     Version(Option<Vec<u8>>),
     /// To [`Request::ConfirmDeletions`] and [`Request::RestoreDeletions`]: how many those were.
     Deletions(usize),
+    /// To [`Request::Categories`].
+    Categories(Categories),
     /// To [`Request::Sync`].
     Sync(SyncOutcome),
     /// To [`Request::Unmount`], with what stays queued for the next mount.
@@ -106,6 +111,9 @@ pub trait Handler: Send + Sync {
 
     /// Takes every held deletion back; how many those were.
     fn restore_deletions(&self) -> usize;
+
+    /// The categories of contacts; asks the service.
+    fn categories(&self) -> Categories;
 
     /// Pushes and pulls everything; may take as long as the network does.
     fn sync(&self) -> SyncOutcome;

@@ -10,6 +10,7 @@ use super::control::{Handler, SyncOutcome};
 use super::run::Wake;
 use crate::config::{Account, MountSettings};
 use crate::model::Stamp;
+use crate::observe::categories::Categories;
 use crate::observe::past::{Conflict, Version};
 use crate::observe::status::{Connection, FolderStatus, Item, Status};
 use crate::store::{self, Pending, Problem, Store, Tx};
@@ -189,6 +190,10 @@ impl Handler for Report {
     fn restore_deletions(&self) -> usize {
         let restore = |tx: &mut Tx<'_>| tx.restore_deletions();
         self.store.write::<_, store::Error>(restore).unwrap_or(0)
+    }
+
+    fn categories(&self) -> Categories {
+        self.all_categories()
     }
 
     fn sync(&self) -> SyncOutcome {

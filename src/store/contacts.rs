@@ -1,9 +1,11 @@
 //! Contact rows: what the service last said of each, and which file shows it.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Row};
 
 use super::{Error, FolderRowId, Result, Store, Tx};
-use crate::model::{ChangeKey, Contact, ContactId, Ino, PhotoId, ResidueText, Stamp};
+use crate::model::{ChangeKey, Contact, ContactId, Field, Ino, PhotoId, ResidueText, Stamp};
 use crate::vcard::{Card, Residue};
 
 /// A contact's number in this store.
@@ -99,6 +101,27 @@ pub(super) fn decode(text: &ResidueText) -> Residue {
 }
 
 impl Store {
+    /// The categories that contacts have, each with how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn category_counts(&self) -> Result<Vec<(String, usize)>> {
+        self.read(|sql| {
+            let mut counts = BTreeMap::<String, usize>::new();
+            let mut rows = sql.prepare("SELECT wire FROM contact WHERE wire IS NOT NULL")?;
+            let mut rows = rows.query([])?;
+            while let Some(row) = rows.next()? {
+                let wire: String = row.get(0)?;
+                let contact: Contact = serde_json::from_str(&wire)
+                    .map_err(|error| Error::Corrupt(error.to_string()))?;
+                for name in contact.list(Field::Categories) {
+                    *counts.entry(name.clone()).or_default() += 1;
+                }
+            }
+            Ok(counts.into_iter().collect())
+        })
+    }
+
     /// A contact by its number.
     ///
     /// # Errors

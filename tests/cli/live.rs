@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use contactfs::daemon::control::{ControlServer, Handler, SyncOutcome, serve};
 use contactfs::daemon::registry::{self, Registration};
+use contactfs::observe::categories::Categories;
 use contactfs::observe::past::{Conflict, Version};
 use contactfs::observe::status::{Connection, FolderStatus, Item, Status};
 
@@ -49,6 +50,10 @@ impl Handler for Played {
 
     fn restore_deletions(&self) -> usize {
         0
+    }
+
+    fn categories(&self) -> Categories {
+        Categories::default()
     }
 
     fn sync(&self) -> SyncOutcome {

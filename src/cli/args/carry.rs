@@ -53,3 +53,18 @@ pub(in crate::cli) struct ImportArgs {
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }
+
+/// List the categories of contacts with their colours
+///
+/// The colours are those of the mailbox's list, which the permission MailboxSettings.Read lets one see; without it the
+/// categories of contacts are listed all the same. Exits with 1 then.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CategoriesArgs {
+    /// A mounted directory, anything in it, or the name of a mounted account; all mounts when absent
+    #[arg(value_name = "DIR|ACCOUNT")]
+    pub(in crate::cli) of: Option<PathBuf>,
+
+    /// Print JSON: [{"name", "color", "contacts"}, ...]
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}

@@ -68,7 +68,8 @@ fn patience(request: &Request) -> Option<Duration> {
         | Request::ConfirmDeletions
         | Request::RestoreDeletions => Some(PROMPT),
         Request::Unmount => Some(UNMOUNT),
-        Request::Sync => None,
+        // These wait for the service.
+        Request::Sync | Request::Categories => None,
     }
 }
 
@@ -100,6 +101,7 @@ mod tests {
 
     use super::*;
     use crate::daemon::control::{Handler, SyncOutcome, serve};
+    use crate::observe::categories::Categories;
     use crate::observe::past::{Conflict, Version};
     use crate::observe::status::{Connection, Item, Status};
 
@@ -151,6 +153,10 @@ mod tests {
 
         fn restore_deletions(&self) -> usize {
             20
+        }
+
+        fn categories(&self) -> Categories {
+            Categories::default()
         }
 
         fn sync(&self) -> SyncOutcome {

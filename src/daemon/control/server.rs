@@ -145,6 +145,7 @@ fn answer(stream: UnixStream, shared: &Shared) {
             &stream,
             &Reply::Deletions(shared.handler.restore_deletions()),
         ),
+        Ok(Request::Categories) => send(&stream, &Reply::Categories(shared.handler.categories())),
         Ok(Request::Sync) => send(&stream, &Reply::Sync(shared.handler.sync())),
         Err(error) => send(&stream, &Reply::Refused(error.to_string())),
     }
