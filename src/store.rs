@@ -21,6 +21,7 @@ mod outbox;
 mod photos;
 mod reject;
 mod schema;
+mod sidecar;
 
 use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};

@@ -83,6 +83,8 @@ pub enum LineEnding {
 pub enum PhotoPlace {
     /// In its card.
     Inline,
+    /// In a file beside it.
+    Sidecar,
     /// Nowhere.
     None,
 }

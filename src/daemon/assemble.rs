@@ -46,6 +46,7 @@ pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<
     };
     let photos = match settings.photos {
         PhotoPlace::Inline => Photos::Inline,
+        PhotoPlace::Sidecar => Photos::Sidecar,
         PhotoPlace::None => Photos::None,
     };
     let store = Store::open(&account.state_dir, &owner, &account.graph_url, style);

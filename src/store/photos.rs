@@ -17,6 +17,8 @@ pub enum Photos {
     /// In the card.
     #[default]
     Inline,
+    /// In a file of their own beside it.
+    Sidecar,
     /// Nowhere; those in a saved card are sent all the same.
     None,
 }
@@ -51,12 +53,13 @@ impl Store {
     /// When the database fails.
     pub fn show_photos(mut self, photos: Photos) -> Result<Self> {
         self.photos = photos;
-        if photos == Photos::None {
-            self.write::<_, super::Error>(|tx| {
+        self.write::<_, super::Error>(|tx| {
+            if photos != Photos::Inline {
                 let shown = tx.unlike("s.photo IS NOT NULL")?;
-                shown.into_iter().try_for_each(|id| tx.redraw(id))
-            })?;
-        }
+                shown.into_iter().try_for_each(|id| tx.redraw(id))?;
+            }
+            tx.tend_sidecars()
+        })?;
         Ok(self)
     }
 
@@ -144,7 +147,7 @@ impl Tx<'_> {
             let late = self.unlike("c.photo_key IS NOT NULL")?;
             late.into_iter().try_for_each(|id| self.redraw(id))?;
         }
-        Ok(())
+        self.tend_sidecars()
     }
 
     /// Contacts whose file shows another picture than they have.
@@ -153,7 +156,7 @@ impl Tx<'_> {
             "SELECT c.id FROM contact c LEFT JOIN shown s ON s.ino = c.ino
              WHERE {condition} AND (c.photo IS NOT s.photo OR ?1) AND c.ino IS NOT NULL",
         ))?;
-        let rows = rows.query_map([self.photos == Photos::None], |row| row.get(0).map(RowId))?;
+        let rows = rows.query_map([self.photos != Photos::Inline], |row| row.get(0).map(RowId))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -191,7 +194,7 @@ impl Tx<'_> {
     pub fn draw(&self, contact: &ContactRow, card: &Card) -> Result<Vec<u8>> {
         let photo = match self.photos {
             Photos::Inline => self.expected_photo(contact)?,
-            Photos::None => None,
+            Photos::Sidecar | Photos::None => None,
         };
         let photo = photo.map(|id| self.photo(&id)).transpose()?.flatten();
         let id = contact.graph.as_ref();
@@ -200,10 +203,8 @@ impl Tx<'_> {
 
     /// Whether a file shows the picture its contact has or is to have, as far as this mount shows any.
     pub(super) fn shows_photo(&self, contact: &ContactRow, ino: Ino) -> Result<bool> {
-        Ok(
-            self.photos == Photos::None
-                || self.shown_photo(ino)? == self.expected_photo(contact)?,
-        )
+        Ok(self.photos != Photos::Inline
+            || self.shown_photo(ino)? == self.expected_photo(contact)?)
     }
 
     /// Whether a saved text shows the picture its contact will have, as far as this mount shows any.
@@ -211,7 +212,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn expects_photo(&self, contact: &ContactRow, said: Option<&Photo>) -> Result<bool> {
-        Ok(self.photos == Photos::None || self.expected_photo(contact)? == said.map(Photo::id))
+        Ok(self.photos != Photos::Inline || self.expected_photo(contact)? == said.map(Photo::id))
     }
 
     /// The picture a contact will have when everything queued has been sent.

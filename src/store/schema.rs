@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -177,4 +177,15 @@ CREATE TABLE deletion(
 );
 CREATE INDEX deletion_folder ON deletion(folder);
 CREATE INDEX deletion_at ON deletion(at);
+";
+
+/// Pictures beside their cards.
+const V5: &str = "
+CREATE TABLE sidecar(
+    ino INTEGER PRIMARY KEY,
+    contact INTEGER NOT NULL,
+    photo TEXT NOT NULL,          -- the picture it shows
+    ending TEXT NOT NULL          -- of its name
+);
+CREATE INDEX sidecar_contact ON sidecar(contact);
 ";

@@ -39,7 +39,9 @@ impl Engine {
         loop {
             let due = self.store.photos_due(after, BATCH)?;
             let Some(last) = due.last() else {
-                return Ok(());
+                return Ok(self
+                    .store
+                    .write::<_, store::Error>(|tx| tx.tend_sidecars())?);
             };
             after = last.contact;
             self.wait_turn().await?;

@@ -640,3 +640,47 @@ fn pictures_are_hidden_on_request() {
     book.calm();
     book.shows(&jpeg(2));
 }
+
+/// `--photo sidecar`: a file beside the card that follows it.
+#[test]
+fn pictures_are_files_beside_their_cards_on_request() {
+    let Some(book) = Book::with(&["--photo", "sidecar"], Options::default()) else {
+        return;
+    };
+    let api = book.world.api();
+    api.put_photo(&book.id, &jpeg(1));
+    book.calm();
+    book.lists(&["Ada Byron.jpg", FILE]);
+    let picture = book.mount.path("Contacts/Ada Byron.jpg");
+    assert_eq!(fs::read(&picture).unwrap(), jpeg(1));
+    assert_eq!(fs::metadata(&picture).unwrap().mode() & 0o777, 0o400);
+    assert!(!book.text().contains("PHOTO"));
+    let saved = book.save_phone("+44 2");
+    book.one_patch(&json!({"mobilePhone": "+44 2"}));
+    assert_eq!((book.photo(), book.text()), (Some(jpeg(1)), saved));
+
+    book.sh(&format!("mv '{FILE}' Countess.vcf")).ok();
+    book.calm();
+    book.lists(&["Countess.jpg", "Countess.vcf"]);
+    let png = b"\x89PNG\r\n\x1A\n tiny".to_vec();
+    api.put_photo(&book.id, &png);
+    book.calm();
+    book.lists(&["Countess.png", "Countess.vcf"]);
+    fs::remove_file(book.mount.path("Contacts/Countess.png")).unwrap();
+    fs::write(book.mount.path("Contacts/Countess.jpg"), "mine").unwrap();
+    book.calm();
+    book.lists(&["Countess.jpg", "Countess.vcf"]);
+    api.put_photo(&book.id, &jpeg(2));
+    book.calm();
+    assert_eq!(
+        book.mount.read("Contacts/Countess.jpg"),
+        "mine",
+        "a file of one's own is never replaced"
+    );
+    fs::remove_file(book.mount.path("Contacts/Countess.jpg")).unwrap();
+    book.calm();
+    book.lists(&["Countess.jpg", "Countess.vcf"]);
+    api.delete(&book.id);
+    book.calm();
+    book.lists(&[]);
+}

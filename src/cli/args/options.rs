@@ -70,7 +70,8 @@ pub(in crate::cli) struct CardOptions {
 
     /// Show the pictures of contacts so
     ///
-    /// With none they stay where they are, and one in a saved card is sent all the same.
+    /// sidecar: in a file beside the card that can be read only. none: not at all. With both, a picture in a saved card
+    /// is sent all the same.
     #[arg(long, value_enum, default_value = "inline", help_heading = "Cards")]
     photo: PhotoName,
 
@@ -105,6 +106,7 @@ impl CardOptions {
     pub(in crate::cli) fn photos(&self) -> PhotoPlace {
         match self.photo {
             PhotoName::Inline => PhotoPlace::Inline,
+            PhotoName::Sidecar => PhotoPlace::Sidecar,
             PhotoName::None => PhotoPlace::None,
         }
     }
@@ -197,6 +199,7 @@ enum ExtendedName {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PhotoName {
     Inline,
+    Sidecar,
     None,
 }
 
