@@ -95,7 +95,11 @@ impl CardErrorKind {
 impl fmt::Display for CardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.line > 0 {
-            write!(f, "line {}: ", self.line)?;
+            write!(f, "line {}", self.line)?;
+            if self.column > 1 {
+                write!(f, ", column {}", self.column)?;
+            }
+            f.write_str(": ")?;
         }
         let property = self.property.as_deref().unwrap_or("the card");
         match &self.kind {
@@ -112,7 +116,9 @@ impl fmt::Display for CardError {
                 f.write_str("a second BEGIN:VCARD; one file holds one contact")
             }
             CardErrorKind::Version => f.write_str("VERSION must be 2.1, 3.0 or 4.0"),
-            CardErrorKind::Encoding => f.write_str("not UTF-8, and no CHARSET is declared"),
+            CardErrorKind::Encoding => {
+                write!(f, "{property}: not UTF-8, and no CHARSET is declared")
+            }
             CardErrorKind::Nameless => f.write_str("a contact needs FN, N, ORG, EMAIL or TEL"),
             CardErrorKind::Group => {
                 write!(
@@ -123,9 +129,14 @@ impl fmt::Display for CardError {
             CardErrorKind::TooLong { size, limit } => {
                 write!(
                     f,
-                    "{property} ({}) does not fit: {} can be kept on the server",
+                    "{property} ({}) does not fit: {}{} can be kept on the server",
                     kib(*size),
-                    kib(*limit)
+                    kib(*limit),
+                    if self.property.is_some() {
+                        " per property"
+                    } else {
+                        ""
+                    }
                 )
             }
             CardErrorKind::NotAPicture => {
@@ -183,7 +194,7 @@ mod tests {
         .property("logo");
         assert_eq!(
             error.to_string(),
-            "LOGO (61 KiB) does not fit: 16 KiB can be kept on the server"
+            "LOGO (61 KiB) does not fit: 16 KiB per property can be kept on the server"
         );
     }
 

@@ -83,7 +83,7 @@ fn bytes_that_are_no_utf_8_are_refused() {
     copied(
         b"BEGIN:VCARD\nVERSION:4.0\nFN:Ad\xe4\nEND:VCARD\n",
         "Invalid or incomplete multibyte or wide character",
-        "line 3: not UTF-8",
+        "line 3, column 6: FN: not UTF-8",
     );
 }
 

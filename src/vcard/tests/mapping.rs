@@ -136,6 +136,27 @@ fn spellings_of_3_0() {
 fn aliases_are_understood_and_kept() {
     for (line, field, value) in [
         ("X-ASSISTANT:Ash", Field::AssistantName, "Ash"),
+        ("X-EVOLUTION-ASSISTANT:Ash", Field::AssistantName, "Ash"),
+        (
+            "X-KADDRESSBOOK-X-ASSISTANTSNAME:Ash",
+            Field::AssistantName,
+            "Ash",
+        ),
+        ("X-MANAGER:Boss", Field::Manager, "Boss"),
+        ("X-KADDRESSBOOK-X-MANAGERSNAME:Boss", Field::Manager, "Boss"),
+        ("X-SPOUSE:Max", Field::SpouseName, "Max"),
+        ("X-MS-SPOUSE:Max", Field::SpouseName, "Max"),
+        ("X-EVOLUTION-SPOUSE:Max", Field::SpouseName, "Max"),
+        ("X-KADDRESSBOOK-X-SPOUSESNAME:Max", Field::SpouseName, "Max"),
+        ("TEL;TYPE=main:1", Field::CompanyPhone, "1"),
+        ("TEL:1", Field::OtherPhone, "1"),
+        ("TEL;TYPE=msg,video:1", Field::OtherPhone, "1"),
+        ("TEL;TYPE=work,pager:1", Field::Pager, "1"),
+        ("TEL;TYPE=fax,work,voice:1", Field::BusinessFax, "1"),
+        ("X-MS-TEL;TYPE=ttytdd:1", Field::TextPhone, "1"),
+        ("X-GENDER:Female", Field::Gender, "F"),
+        ("X-MS-INTERESTS:chess", Field::Hobbies, "chess"),
+        ("HOBBY;LEVEL=high:chess", Field::Hobbies, "chess"),
         ("X-EVOLUTION-MANAGER:Boss", Field::Manager, "Boss"),
         ("X-WAB-SPOUSE:Max", Field::SpouseName, "Max"),
         ("X-KADDRESSBOOK-X-OFFICE:B2", Field::OfficeLocation, "B2"),
@@ -159,7 +180,80 @@ fn aliases_are_understood_and_kept() {
 }
 
 #[test]
+fn days_and_relations_of_other_programs() {
+    for line in [
+        "ANNIVERSARY:2001-02-03",
+        "X-ANNIVERSARY:2001-02-03",
+        "X-MS-ANNIVERSARY:20010203",
+        "X-EVOLUTION-ANNIVERSARY:2001-02-03",
+        "X-KADDRESSBOOK-X-ANNIVERSARY:2001-02-03",
+        "X-WAB-WEDDING:20010203",
+        "item1.X-ABDATE:2001-02-03\nitem1.X-ABLabel:_$!<Anniversary>!$_",
+    ] {
+        let card = card(&format!("FN:x\n{line}"));
+        let day = card.contact.day(Field::Anniversary);
+        assert_eq!(day, Some(Date::constant(2001, 2, 3)), "{line}");
+    }
+    for (label, field, value) in [
+        ("_$!<Spouse>!$_", Field::SpouseName, "Sam"),
+        ("Manager", Field::Manager, "Sam"),
+        ("_$!<Assistant>!$_", Field::AssistantName, "Sam"),
+        ("_$!<Friend>!$_", Field::SpouseName, ""),
+    ] {
+        let lines = format!("item1.X-ABRELATEDNAMES:Sam\nitem1.X-ABLabel:{label}");
+        let related = card(&format!("FN:x\n{lines}"));
+        assert_eq!(related.contact.text(field), value, "{label}");
+        let text = rendered(&related, Version::V4);
+        for line in lines.lines() {
+            assert!(text.contains(&format!("\n{line}\n")), "{line} in\n{text}");
+        }
+    }
+    let children =
+        card("FN:x\nX-CHILDREN:A\nX-MS-CHILD:B\na.X-ABRELATEDNAMES:C\na.X-ABLabel:Child");
+    assert_eq!(children.contact.list(Field::Children), ["A", "B", "C"]);
+}
+
+/// Vcard-mapping 3: "If the tier is off, the vCard spelling is residue instead: nothing is lost."
+#[test]
+fn with_a_tier_off_its_spelling_is_residue() {
+    let basic = Style {
+        tier: Tier::Basic,
+        ..LF
+    };
+    let card = read(FULL.as_bytes(), None, basic).unwrap();
+    let beyond = card
+        .contact
+        .iter()
+        .filter(|(field, _)| field.tier() > Tier::Basic);
+    assert_eq!(beyond.count(), 0);
+    let text = String::from_utf8(render(&card, None, basic)).unwrap();
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&text), sorted(FULL));
+}
+
+#[test]
 fn messenger_properties_become_uris() {
+    for (line, uri) in [
+        ("X-ICQ:1", "icq:1"),
+        ("X-JABBER:a@b", "xmpp:a@b"),
+        ("X-GOOGLE-TALK:a@b", "xmpp:a@b"),
+        ("X-MSN:a", "msnim:a"),
+        ("X-YAHOO:a", "ymsgr:a"),
+        ("X-SKYPE:a", "skype:a"),
+        ("X-SKYPE-USERNAME:a", "skype:a"),
+        ("X-QQ:1", "qq:1"),
+        ("X-SIP:a@b", "sip:a@b"),
+        ("IMPP;X-SERVICE-TYPE=Skype:skype:a", "skype:a"),
+        ("X-MS-IMADDRESS:zoe.m", "zoe.m"),
+    ] {
+        let card = card(&format!("FN:x\n{line}"));
+        assert_eq!(card.contact.list(Field::ImAddresses), [uri], "{line}");
+        assert!(rendered(&card, Version::V4).contains(&format!("\n{line}\n")));
+    }
     let card = card("FN:x\nX-AIM:a\nX-GTALK:b\nIMPP:sip:c");
     assert_eq!(
         card.contact.list(Field::ImAddresses),

@@ -52,7 +52,8 @@ fn each_refusal_says_where_and_why() {
         ),
         (
             &card(&format!("FN:x\nLOGO:{}", "a".repeat(61 << 10))),
-            "line 4: LOGO (62 KiB) does not fit: 16 KiB can be kept on the server".into(),
+            "line 4: LOGO (62 KiB) does not fit: 16 KiB per property can be kept on the server"
+                .into(),
         ),
         (
             &card(&format!(
@@ -76,8 +77,9 @@ fn foreign_bytes_are_refused_unless_declared() {
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 3: not UTF-8, and no CHARSET is declared"
+        "line 3, column 7: FN: not UTF-8, and no CHARSET is declared"
     );
+    assert_eq!((error.line, error.column), (3, 7));
     assert_eq!(error.property.as_deref(), Some("FN"));
     let declared = b"BEGIN:VCARD\nVERSION:3.0\nFN;CHARSET=iso-8859-1:caf\xe9\nEND:VCARD\n";
     let card = read(declared, None, LF).unwrap();
