@@ -44,7 +44,6 @@ fn a_change_fetched_while_a_save_waits_is_merged_with_it() {
         world.fail_with(Some("PATCH"), "/contacts", 2, 503, "ServiceUnavailable");
         world.clear_log();
     });
-    shows(&book, &text);
     book.settled();
     shows(&book, &text.replace("NOTE:first line", "NOTE:theirs"));
     let contact = book.contact();
