@@ -261,3 +261,29 @@ fn what_a_round_deletes_and_moves_ends_where_it_is() {
     world.api().delete(&contact);
     eventually(SOON, "the file goes", || mount.list("Work").is_empty());
 }
+
+/// 4.9 "Moving a contact to another folder makes one contact there and none here ..."; 2.2 "A change seen by delta is
+/// visible to the next stat/open/read": also of the copy that a move has just made.
+#[test]
+fn an_edit_of_the_copy_while_a_move_goes_on_shows_in_the_file() {
+    let Some((world, mount, _, folder)) = book() else {
+        return;
+    };
+    let held = FaultAction::Delay(Duration::from_secs(3));
+    world.fail(Some("GET"), "/photo", 1, held);
+    fs::rename(
+        mount.path("Contacts/Ada Byron.vcf"),
+        mount.path("Work/Ada Byron.vcf"),
+    )
+    .unwrap();
+    let copy = eventually(SOON, "the copy is there", || {
+        world.api().contacts_in(&folder).pop()
+    });
+    world
+        .api()
+        .patch(&id(&copy), json!({"mobilePhone": "+44 9"}));
+    mount.in_step();
+    let text = mount.read("Work/Ada Byron.vcf");
+    assert!(text.contains("+44 9"), "{text}");
+    assert_eq!(world.api().contacts().len(), 1);
+}

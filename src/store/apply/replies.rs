@@ -156,7 +156,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A move has succeeded: the contact's row now stands for the new one.
+    /// A move has succeeded: the contact's row now stands for the new one, which may have been edited since it was made.
     ///
     /// # Errors
     /// When the database fails.
@@ -170,7 +170,16 @@ impl Tx<'_> {
             .execute((contact.0, theirs.id.as_str()))?;
         self.set_wire(contact, theirs)?;
         self.mark_seen(contact)?;
-        self.finish(seq)
+        self.finish(seq)?;
+        let Some(new) = self.contact(contact)? else {
+            return Ok(());
+        };
+        match &new.card {
+            Some(card) if self.last_job(contact)?.is_none() => {
+                self.follow(&new, card, theirs.modified, Fate::Changed)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
