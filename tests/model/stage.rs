@@ -91,10 +91,10 @@ impl Stage {
                 value,
             } => self.edit_there(*who, *property, *value),
             Deed::RemoveThere { who } => {
-                if let Some((contact, mark)) = self.contact(*who) {
-                    if self.ask("DELETE", &contact, None) {
-                        self.people.remove_there(&mark);
-                    }
+                if let Some((contact, mark)) = self.contact(*who)
+                    && self.ask("DELETE", &contact, None)
+                {
+                    self.people.remove_there(&mark);
                 }
             }
             Deed::Forget => {
