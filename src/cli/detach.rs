@@ -55,6 +55,8 @@ pub(super) fn start(argv: &[OsString]) -> Result<Exit, CliError> {
                 sentence,
                 hints,
             }) => {
+                // It holds the account's store to its end, and the next mount may follow at once.
+                let _status = child.wait();
                 return Err(CliError::Failed {
                     exit: Exit::of_code(exit),
                     sentence,
@@ -71,13 +73,6 @@ pub(super) fn start(argv: &[OsString]) -> Result<Exit, CliError> {
 pub(super) fn serve(
     mount: impl FnOnce(&dyn Progress) -> Result<(), CliError>,
 ) -> Result<Exit, CliError> {
-    // Refused to a process group leader only, which a fresh child is not.
-    if let Err(error) = rustix::process::setsid() {
-        return Err(CliError::failed(
-            Exit::Internal,
-            format!("cannot leave the session: {error}"),
-        ));
-    }
     match mount(&Pipe) {
         Ok(()) => Ok(Exit::Success),
         Err(error) => {
