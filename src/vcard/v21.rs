@@ -158,8 +158,12 @@ fn narrow_head(line: &mut Line) -> Result<(), CardErrorKind> {
     let narrow =
         |text: &str| String::from_utf8(decode::narrowed(text)).map_err(|_| CardErrorKind::Encoding);
     line.group = line.group.as_deref().map(narrow).transpose()?;
-    for value in line.params.iter_mut().flat_map(|param| &mut param.values) {
-        *value = narrow(value)?;
+    line.name = narrow(&line.name)?;
+    for param in &mut line.params {
+        param.name = narrow(&param.name)?;
+        for value in &mut param.values {
+            *value = narrow(value)?;
+        }
     }
     Ok(())
 }

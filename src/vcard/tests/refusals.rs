@@ -175,3 +175,11 @@ fn hostile_sizes_are_refused() {
         );
     }
 }
+
+/// A file without a charset whose foreign byte is in the name of a parameter.
+#[test]
+fn foreign_bytes_in_a_name_are_refused() {
+    let file = b"BEGIN:VCARD\nVERSION:2.1\nFN:x\nTEL;TYPE=CELL;\x96REF=1:1\nEND:VCARD\n";
+    let error = read(file, None, LF).unwrap_err();
+    assert_eq!((error.kind, error.line), (CardErrorKind::Encoding, 4));
+}
