@@ -24,9 +24,10 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Signing in is described elsewhere.
+    /// Signing in, and asking who did, are described elsewhere.
     pub(super) fn is_graph(&self) -> bool {
-        !self.path.contains("/oauth2/v2.0/")
+        let asks_who = self.method == "GET" && self.path == "/v1.0/me?$select=userPrincipalName";
+        !self.path.contains("/v2.0/") && !asks_who
     }
 
     /// Whether the reply says nothing about the service because it was asked to fail. A delayed one does.
