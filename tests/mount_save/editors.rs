@@ -223,22 +223,7 @@ fn nano_saves_by_one_patch() {
     let Some(book) = Book::open() else { return };
     let text = book.with_phone("+44 2");
     let nano = Tmux::start(&book.folder(), &["nano", FILE]);
-    nano.wait_for("BEGIN:VCARD");
-    nano.keys(&["C-\\"]);
-    nano.wait_for("Search (to replace)");
-    nano.text("+44 1");
-    nano.keys(&["Enter"]);
-    nano.wait_for("Replace with");
-    nano.text("+44 2");
-    nano.keys(&["Enter"]);
-    nano.wait_for("Replace this instance?");
-    nano.text("A");
-    nano.wait_for("Replaced 1 occurrence");
-    nano.keys(&["C-o"]);
-    nano.wait_for("File Name to Write");
-    nano.keys(&["Enter"]);
-    nano.wait_for("Wrote ");
-    nano.keys(&["C-x"]);
+    nano.nano_replaces("+44 1", "+44 2");
     nano.wait_end();
     book.saved(&text);
 }

@@ -89,32 +89,12 @@ fn vim_without_fsync() {
     vi_saves("vim", "nofsync", &[]);
 }
 
-/// nano's dialogue for a replacement, saving and leaving.
-fn nano_keys(nano: &Tmux) {
-    nano.wait_for("BEGIN:VCARD");
-    nano.keys(&["C-\\"]);
-    nano.wait_for("Search (to replace)");
-    nano.text("+44 1");
-    nano.keys(&["Enter"]);
-    nano.wait_for("Replace with");
-    nano.text("+44 2");
-    nano.keys(&["Enter"]);
-    nano.wait_for("Replace this instance?");
-    nano.text("A");
-    nano.wait_for("Replaced 1 occurrence");
-    nano.keys(&["C-o"]);
-    nano.wait_for("File Name to Write");
-    nano.keys(&["Enter"]);
-    nano.wait_for("Wrote ");
-    nano.keys(&["C-x"]);
-}
-
 #[test]
 fn nano_with_a_backup() {
     edited_by(
         "nano",
         |_| vec!["nano".into(), "-B".into(), FILE.into()],
-        nano_keys,
+        |nano| nano.nano_replaces("+44 1", "+44 2"),
         &["Ada Byron.vcf~"],
     );
 }
@@ -124,7 +104,7 @@ fn nano_with_a_lock_file() {
     edited_by(
         "nano",
         |_| vec!["nano".into(), "-G".into(), FILE.into()],
-        nano_keys,
+        |nano| nano.nano_replaces("+44 1", "+44 2"),
         &[],
     );
 }

@@ -53,6 +53,27 @@ impl Tmux {
         tmux
     }
 
+    /// Goes through nano's dialogues to replace a text that a card has once, to save and to leave.
+    #[track_caller]
+    pub fn nano_replaces(&self, old: &str, new: &str) {
+        self.wait_for("BEGIN:VCARD");
+        self.keys(&["C-\\"]);
+        self.wait_for("Search (to replace)");
+        self.text(old);
+        self.keys(&["Enter"]);
+        self.wait_for("Replace with");
+        self.text(new);
+        self.keys(&["Enter"]);
+        self.wait_for("Replace this instance?");
+        self.text("A");
+        self.wait_for("Replaced 1 occurrence");
+        self.keys(&["C-o"]);
+        self.wait_for("File Name to Write");
+        self.keys(&["Enter"]);
+        self.wait_for("Wrote ");
+        self.keys(&["C-x"]);
+    }
+
     /// Sends keys by tmux's names: `&["i"]`, `&["Escape"]`, `&[":wq", "Enter"]`, `&["C-x"]`.
     #[track_caller]
     pub fn keys(&self, keys: &[&str]) {
