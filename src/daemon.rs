@@ -13,6 +13,7 @@ pub mod registry;
 mod report;
 pub mod run;
 pub mod sign_in;
+mod surroundings;
 mod trouble;
 
 pub use error::{RunError, RunErrorKind};

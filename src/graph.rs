@@ -15,10 +15,12 @@ mod endpoint;
 mod error;
 mod folders;
 mod job;
+mod obstacle;
 mod photos;
 mod profile;
 mod properties;
 mod request;
+mod silence;
 mod throttle;
 mod transport;
 mod types;
@@ -32,6 +34,7 @@ use std::time::Instant;
 pub use categories::Category;
 pub use endpoint::{Endpoint, Mailbox};
 pub use error::{Cause, Error};
+pub use obstacle::Obstacle;
 pub use types::{
     DeltaFrom, DeltaItem, DeltaNext, DeltaPage, ResidueHint, Snapshot, Stats, Version, Write,
 };
@@ -78,6 +81,11 @@ impl Client {
             .transport
             .throttled_until()
             .map(tokio::time::Instant::into_std)
+    }
+
+    /// Makes new connections for the requests to come.
+    pub fn reconnect(&self) {
+        self.0.transport.reconnect();
     }
 
     /// What was sent and received so far.

@@ -144,6 +144,18 @@ impl Engine {
         self.outbox.notify_one();
     }
 
+    /// The machine has another network: what was out of reach may not be any more.
+    pub fn network_changed(&self) {
+        if !self.connection().is_online() {
+            self.nudge();
+        }
+    }
+
+    /// Leaves open connections behind: those of an address that is gone, or from before a suspension, are dead.
+    pub fn reconnect(&self) {
+        self.client.reconnect();
+    }
+
     /// Requests sent so far.
     #[must_use]
     pub fn requests(&self) -> u64 {

@@ -237,6 +237,7 @@ fn full_status() -> Status {
         mailbox: None,
         read_only: false,
         connection: Connection::Offline {
+            cause: String::new(),
             reason: String::new(),
         },
         folders: vec![FolderStatus {

@@ -15,6 +15,8 @@ mod support;
 mod fresh;
 #[path = "mount_read/hostile.rs"]
 mod hostile;
+#[path = "mount_read/network.rs"]
+mod network;
 #[path = "mount_read/newcomer.rs"]
 mod newcomer;
 #[path = "mount_read/offline.rs"]

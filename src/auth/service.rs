@@ -5,6 +5,7 @@
 //! tokens.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -222,6 +223,9 @@ impl<'c> AsyncHttpClient<'c> for LoginHttp {
     }
 }
 
+/// Request and reply are a few kilobytes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Why the login service could not be asked.
 #[derive(Debug, Error)]
 pub(super) enum PostError {
@@ -240,9 +244,11 @@ pub(super) enum PostError {
 impl LoginHttp {
     /// Sends a request, keeping a service in trouble apart from one that refuses: a 503 with a JSON body is no verdict.
     async fn post(&self, request: HttpRequest) -> Result<HttpResponse, PostError> {
+        let mut request = reqwest::Request::try_from(request)?;
+        *request.timeout_mut() = Some(PATIENCE);
         let mut reply = self
             .client
-            .execute(request.try_into()?)
+            .execute(request)
             .await
             .map_err(reqwest::Error::without_url)?;
         self.compare_clocks(&reply);

@@ -11,17 +11,19 @@ use url::{Host, Url};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest silence while a reply is read; a long transfer that moves is not cut.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the other side's kernel may leave what was sent unacknowledged: a connection that is dead ends then, however
+/// much there is still to send. A slow one goes on.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
-/// A client for one origin: no redirects, bounded waits, and no proxy in front of loopback.
+/// A client for one origin: no redirects, and no proxy in front of loopback. How long a reply may take is for the caller to
+/// say, who knows how much it sends.
 pub(crate) fn client(origin: &Url) -> Result<reqwest::Client, reqwest::Error> {
     install_tls_provider();
     let builder = reqwest::Client::builder()
         .user_agent(concat!("contactfs/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(IDLE_TIMEOUT);
+        .tcp_user_timeout(UNACKNOWLEDGED);
     if is_loopback(origin) {
         builder.no_proxy().build()
     } else {

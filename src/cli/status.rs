@@ -155,7 +155,8 @@ fn lines(status: &Status, now: Timestamp) -> Vec<String> {
 fn connection(connection: &Connection) -> String {
     match connection {
         Connection::Online => "online".to_owned(),
-        Connection::Offline { reason } => format!("offline ({reason})"),
+        Connection::Offline { cause, reason } => format!("offline: {cause} ({reason})"),
+        Connection::ServiceError { reason } => format!("service error ({reason})"),
         Connection::Throttled { until } => format!("throttled until {until:.0}"),
         Connection::SignInNeeded { reason } => format!("sign-in needed: {reason}"),
     }
@@ -194,7 +195,8 @@ mod tests {
             mailbox: Some("a@b".to_owned()),
             read_only: true,
             connection: Connection::Offline {
-                reason: "no route".to_owned(),
+                cause: "no route".to_owned(),
+                reason: "no network".to_owned(),
             },
             folders: vec![
                 FolderStatus {
@@ -236,7 +238,7 @@ mod tests {
     fn a_mount_is_shown_with_its_folders_and_what_is_left() {
         let now = Timestamp::from_second(12).unwrap();
         let expected = [
-            "/m: offline (no route), read-only",
+            "/m: offline: no route (no network), read-only",
             "  account work, mailbox a@b, process 7, 40 requests",
             "  Contacts: 12 contacts, read 12 s ago",
             "  Team: 3 contacts, still loading",

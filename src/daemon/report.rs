@@ -116,7 +116,11 @@ impl Report {
     fn connection(&self) -> Connection {
         match self.engine.connection() {
             sync::Connection::Online => Connection::Online,
-            sync::Connection::Offline { reason } => Connection::Offline { reason },
+            sync::Connection::Offline { obstacle, reason } => Connection::Offline {
+                cause: obstacle.word().to_owned(),
+                reason,
+            },
+            sync::Connection::Failing { reason } => Connection::ServiceError { reason },
             sync::Connection::Throttled { until } => {
                 let until = Stamp::now().after(until.saturating_duration_since(Instant::now()));
                 Connection::Throttled {

@@ -3,13 +3,14 @@
 //! Threads: the kernel's loop and its helpers (`fs`), the engine's with signals, one per control connection, and the
 //! caller's, which waits for a reason to end. The end: unmount, put aside what is half written, drain the outbox.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::assemble;
@@ -17,7 +18,7 @@ use super::control::{self, ControlServer};
 use super::registry::{self, Registration};
 use super::report::Report;
 use super::trouble::Subject;
-use super::{Progress, RunError, RunErrorKind, sign_in};
+use super::{Progress, RunError, RunErrorKind, sign_in, surroundings};
 use crate::config::{Account, Environment, MountSettings, runtime_dir};
 use crate::fs::Mounted;
 use crate::store::Store;
@@ -162,14 +163,20 @@ fn spawn_engine(
     inbox: mpsc::UnboundedReceiver<Command>,
     wake: Sender<Wake>,
 ) -> Result<JoinHandle<()>, RunError> {
-    let internal = |error: std::io::Error| RunError::new(RunErrorKind::Internal, error.to_string());
+    let internal = |error: io::Error| RunError::new(RunErrorKind::Internal, error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(internal)?;
+    // Caught before anybody can know that there is a mount to end.
+    let signals = {
+        let _context = runtime.enter();
+        Signals::catch().map_err(internal)?
+    };
     let body = move || {
         runtime.block_on(async {
-            let signals = tokio::spawn(signals(wake.clone(), Arc::clone(&engine)));
+            let signals = tokio::spawn(signals.heed(wake.clone(), Arc::clone(&engine)));
+            surroundings::follow(Arc::clone(&engine));
             let known = store.folders().is_ok_and(|folders| !folders.is_empty());
             let ready = if known {
                 Ok(())
@@ -190,20 +197,31 @@ fn spawn_engine(
         .map_err(internal)
 }
 
-/// SIGINT and SIGTERM end the mount, SIGUSR1 syncs now.
-async fn signals(wake: Sender<Wake>, engine: Arc<Engine>) {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut usr1)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::user_defined1()),
-    ) else {
-        return tracing::warn!("signals cannot be listened to");
-    };
-    loop {
-        tokio::select! {
-            Some(()) = interrupt.recv() => drop(wake.send(Wake::Stop)),
-            Some(()) = terminate.recv() => drop(wake.send(Wake::Stop)),
-            Some(()) = usr1.recv() => engine.nudge(),
+/// What the process is asked by signals.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    usr1: Signal,
+}
+
+impl Signals {
+    /// Catches them; what comes before [`Signals::heed`] waits.
+    fn catch() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            usr1: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// SIGINT and SIGTERM end the mount, SIGUSR1 syncs now.
+    async fn heed(mut self, wake: Sender<Wake>, engine: Arc<Engine>) {
+        loop {
+            tokio::select! {
+                Some(()) = self.interrupt.recv() => drop(wake.send(Wake::Stop)),
+                Some(()) = self.terminate.recv() => drop(wake.send(Wake::Stop)),
+                Some(()) = self.usr1.recv() => engine.nudge(),
+            }
         }
     }
 }

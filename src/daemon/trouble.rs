@@ -168,12 +168,15 @@ fn general(error: &Error) -> RunError {
         Error::Config { .. } => RunErrorKind::SignIn,
         _ => RunErrorKind::Internal,
     };
-    let chain: Vec<String> =
+    let mut chain: Vec<String> =
         std::iter::successors(Some(error as &dyn std::error::Error), |error| {
             error.source()
         })
         .map(ToString::to_string)
         .collect();
+    if let Some(obstacle) = error.obstacle() {
+        chain.insert(1, obstacle.word().to_owned());
+    }
     let run_error = RunError::new(kind, chain.join(": "));
     match error.hint() {
         Some(hint) => run_error.hint(hint),

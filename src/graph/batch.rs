@@ -3,9 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::obstacle::Blocked;
 use super::request::{About, Body, Call, Payload, Reply};
 use super::throttle;
-use super::verdict::{Lost, Outcome};
+use super::verdict::Outcome;
 use crate::auth::Challenge;
 
 /// The one request that carries these.
@@ -35,7 +36,9 @@ pub(super) fn split(whole: Outcome, members: usize) -> Vec<Outcome> {
         return repeat(members, || refused(&reply));
     }
     let mut outcomes = repeat(members, || {
-        Outcome::NoReply(Lost("the batch reply has no answer to this member".into()))
+        Outcome::NoReply(Blocked::lost(
+            "the batch reply has no answer to this member",
+        ))
     });
     for answer in answers(reply) {
         let Some((id, reply)) = member(&answer) else {
@@ -52,9 +55,9 @@ pub(super) fn split(whole: Outcome, members: usize) -> Vec<Outcome> {
 fn refused(whole: &Reply) -> Outcome {
     match whole.status {
         300..=399 | 401 | 403 | 408 | 413 | 429 | 500.. => Outcome::Replied(whole.clone()),
-        status => Outcome::NoReply(Lost(
-            format!("the batch was refused with status {status}").into(),
-        )),
+        status => Outcome::NoReply(Blocked::lost(&format!(
+            "the batch was refused with status {status}"
+        ))),
     }
 }
 

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
+use tokio::time::error::Elapsed;
 
-use super::Error;
+use super::{Error, silence};
 
 /// Why a body did not arrive.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// The connection broke or fell silent.
+    /// The connection broke.
     Broken(reqwest::Error),
+    /// Nothing came for too long.
+    Silent(Elapsed),
     /// It is longer than the limit, in bytes.
     TooLong,
 }
@@ -21,9 +24,9 @@ pub(super) async fn read(
     limit: usize,
 ) -> Result<Vec<u8>, ReadError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
+    while let Some(chunk) = silence::until_piece(response.chunk())
         .await
+        .map_err(ReadError::Silent)?
         .map_err(|error| ReadError::Broken(error.without_url()))?
     {
         if body.len() + chunk.len() > limit {

@@ -12,10 +12,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::body::{self, ReadError};
+use super::obstacle::Blocked;
 use super::request::{Body, Call, Payload, Reply};
-use super::throttle;
-use super::verdict::{Lost, Outcome};
+use super::verdict::Outcome;
 use super::{Endpoint, Error, Stats};
+use super::{silence, throttle};
 use crate::auth::{Challenge, web};
 
 /// The pooled connections to the service.
@@ -74,7 +75,7 @@ impl Connection {
         let (started, id) = (Instant::now(), Uuid::new_v4());
         let request = match self.request(call, token, id) {
             Ok(request) => request,
-            Err(error) => return Outcome::NotSent(Lost::new(&error)),
+            Err(error) => return Outcome::NotSent(Blocked::by(&error)),
         };
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let log = |status, request_id| {
@@ -83,15 +84,21 @@ impl Connection {
                 client_request_id = %id, elapsed = ?started.elapsed(), "graph request"
             );
         };
-        match self.http().execute(request).await {
-            Ok(response) => {
+        let sent = request.body().and_then(reqwest::Body::as_bytes);
+        let sent = sent.map_or(0, <[u8]>::len);
+        match silence::until_reply(sent, self.http().execute(request)).await {
+            Err(elapsed) => {
+                log(0, None);
+                Outcome::NoReply(Blocked::by(&elapsed))
+            }
+            Ok(Ok(response)) => {
                 log(response.status().as_u16(), header(&response, "request-id"));
                 self.receive(response, call.limit).await
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 log(0, None);
                 let is_unsent = error.is_connect() || error.is_builder();
-                let lost = Lost::new(&error.without_url());
+                let lost = Blocked::by(&error.without_url());
                 if is_unsent {
                     Outcome::NotSent(lost)
                 } else {
@@ -158,7 +165,8 @@ impl Connection {
             // The status has arrived, and says all there is to say about a failure.
             Err(_) if !status.is_success() => Outcome::Replied(reply(Vec::new())),
             Err(ReadError::TooLong) => Outcome::TooLong,
-            Err(ReadError::Broken(error)) => Outcome::NoReply(Lost::new(&error)),
+            Err(ReadError::Broken(error)) => Outcome::NoReply(Blocked::by(&error)),
+            Err(ReadError::Silent(elapsed)) => Outcome::NoReply(Blocked::by(&elapsed)),
         }
     }
 }

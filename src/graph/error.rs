@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+use super::obstacle::{Blocked, Obstacle};
 use crate::auth::AuthError;
 
 /// The error below one of ours.
@@ -174,6 +175,17 @@ impl Error {
         }
     }
 
+    /// What is in the way, if the service was not reached.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        match self {
+            Self::Offline { source } | Self::ReplyLost { source } => {
+                Some(Obstacle::of(source.as_ref()))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether every request of the mailbox would fail so, not this one alone.
     pub(super) fn concerns_all(&self) -> bool {
         matches!(
@@ -196,10 +208,10 @@ impl Error {
                 reason: reason.clone(),
             },
             Self::Offline { source } => Self::Offline {
-                source: chain(source.as_ref()).into(),
+                source: Blocked::by(source.as_ref()).cause(),
             },
             other => Self::Offline {
-                source: chain(other).into(),
+                source: Blocked::by(other).cause(),
             },
         }
     }

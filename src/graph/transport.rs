@@ -82,6 +82,10 @@ impl Transport {
         self.gate.closed_until()
     }
 
+    pub(super) fn reconnect(&self) {
+        self.connection.renew();
+    }
+
     pub(super) fn stats(&self) -> Stats {
         self.connection.stats()
     }

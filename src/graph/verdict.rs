@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::Cause;
+use super::obstacle::Blocked;
 use super::request::{About, Call, Reply};
 use super::{Error, throttle, wire};
 use crate::auth::Challenge;
@@ -18,9 +18,9 @@ pub(super) enum Outcome {
     /// A reply, whatever its status.
     Replied(Reply),
     /// The request did not leave the machine.
-    NotSent(Lost),
+    NotSent(Blocked),
     /// It was sent, and no readable reply came.
-    NoReply(Lost),
+    NoReply(Blocked),
     /// The reply is longer than the call takes.
     TooLong,
 }
@@ -32,21 +32,6 @@ impl Outcome {
             Self::Replied(reply) => reply.challenge.clone(),
             Self::NotSent(_) | Self::NoReply(_) | Self::TooLong => None,
         }
-    }
-}
-
-/// How a request or reply was lost; shared by the members of a batch.
-#[derive(Clone, Debug)]
-pub(super) struct Lost(pub(super) std::sync::Arc<str>);
-
-impl Lost {
-    /// Keeps the whole chain of an error as text.
-    pub(super) fn new(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self(super::error::chain(error).into())
-    }
-
-    fn cause(&self) -> Cause {
-        self.0.as_ref().into()
     }
 }
 
@@ -108,7 +93,8 @@ pub(super) fn judge(call: &Call, outcome: Outcome, attempt: u32, token_renewed: 
                 source: lost.cause(),
             };
             again(
-                attempt < LOST_ATTEMPTS,
+                // Who was silent for so long would be again.
+                attempt < LOST_ATTEMPTS && !lost.is_timeout(),
                 throttle::backoff(attempt),
                 Remedy::Wait,
                 otherwise,

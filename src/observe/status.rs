@@ -47,6 +47,14 @@ pub enum Connection {
     Online,
     /// The last request got no answer.
     Offline {
+        /// What is in the way, in a word or two: `DNS`, `no route`, `refused`, `TLS`, `proxy`, `timeout`, `connection
+        /// lost`.
+        cause: String,
+        /// One sentence.
+        reason: String,
+    },
+    /// The service answers, and fails.
+    ServiceError {
         /// One sentence.
         reason: String,
     },
@@ -100,7 +108,9 @@ impl Status {
         match self.connection {
             Connection::SignInNeeded { .. } => 2,
             _ if stuck => 2,
-            Connection::Offline { .. } | Connection::Throttled { .. } => 1,
+            Connection::Offline { .. }
+            | Connection::ServiceError { .. }
+            | Connection::Throttled { .. } => 1,
             Connection::Online => u8::from(waiting),
         }
     }
@@ -148,6 +158,7 @@ mod tests {
     #[test]
     fn exit_codes_grow_with_the_need_for_a_person() {
         let offline = Connection::Offline {
+            cause: String::new(),
             reason: String::new(),
         };
         let sign_in = Connection::SignInNeeded {

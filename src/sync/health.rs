@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::Explain;
-use crate::graph::Error;
+use crate::graph::{Error, Obstacle};
 
 /// First pause after a failure.
 const FIRST: Duration = Duration::from_secs(1);
-/// Longest pause: a connection that is back is noticed within seconds.
-const LONGEST: Duration = Duration::from_secs(15);
+/// Longest pause while the service is not reached: a network that is back is noticed within seconds.
+const UNREACHED: Duration = Duration::from_secs(5);
+/// Longest pause while it is reached and fails.
+const FAILING: Duration = Duration::from_secs(60);
 /// A sign-in done elsewhere is noticed within this, or within a poll interval that is shorter.
 const SIGN_IN: Duration = Duration::from_secs(30);
 
@@ -20,7 +22,14 @@ pub enum Connection {
     Online,
     /// Nothing answers.
     Offline {
-        /// Why.
+        /// What is in the way.
+        obstacle: Obstacle,
+        /// The whole story.
+        reason: String,
+    },
+    /// The service is reached, and fails.
+    Failing {
+        /// What it said.
         reason: String,
     },
     /// The service asked for a pause.
@@ -40,6 +49,15 @@ impl Connection {
     #[must_use]
     pub fn is_online(&self) -> bool {
         *self == Self::Online
+    }
+
+    /// What a change of is news.
+    fn kind(&self) -> (std::mem::Discriminant<Self>, Option<Obstacle>) {
+        let obstacle = match self {
+            Self::Offline { obstacle, .. } => Some(*obstacle),
+            _ => None,
+        };
+        (std::mem::discriminant(self), obstacle)
     }
 }
 
@@ -105,17 +123,21 @@ impl Health {
                 },
                 now + self.sign_in,
             ),
-            error => (
-                Connection::Offline {
-                    reason: super::chain(error),
-                },
-                now + self.backoff(),
-            ),
+            error => {
+                let reason = super::chain(error);
+                match error.obstacle() {
+                    Some(obstacle) => (
+                        Connection::Offline { obstacle, reason },
+                        now + self.backoff(UNREACHED),
+                    ),
+                    None => (Connection::Failing { reason }, now + self.backoff(FAILING)),
+                }
+            }
         };
         self.failures = self.failures.saturating_add(1);
         self.next_try = Some(next_try);
         let before = std::mem::replace(&mut self.connection, connection);
-        std::mem::discriminant(&before) != std::mem::discriminant(&self.connection)
+        before.kind() != self.connection.kind()
     }
 
     /// Somebody asks for a try at once.
@@ -126,8 +148,8 @@ impl Health {
     }
 
     /// Exponential, with jitter over its upper half so that many mounts do not return at one instant.
-    fn backoff(&self) -> Duration {
-        let full = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
+    fn backoff(&self, longest: Duration) -> Duration {
+        let full = FIRST.saturating_mul(1 << self.failures.min(6)).min(longest);
         full.mul_f64(rand::random_range(0.5..=1.0))
     }
 }

@@ -150,7 +150,8 @@ fn status_shows_a_healthy_mount() {
 #[test]
 fn status_as_json_has_the_mounts_and_a_degraded_one_exits_with_1() {
     let offline = Connection::Offline {
-        reason: "no route".to_owned(),
+        cause: "no route".to_owned(),
+        reason: "no network".to_owned(),
     };
     let mount = Mount::new(offline, vec![item("pending")], SyncOutcome::InStep);
     let run = mount.home.run(&["status", "--json"]);
@@ -160,7 +161,7 @@ fn status_as_json_has_the_mounts_and_a_degraded_one_exits_with_1() {
     assert_eq!(json["mounts"][0]["mount"], mount.dir.to_str().unwrap());
     assert_eq!(
         json["mounts"][0]["connection"],
-        serde_json::json!({"state": "offline", "reason": "no route"})
+        serde_json::json!({"state": "offline", "cause": "no route", "reason": "no network"})
     );
     assert_eq!(json["mounts"][0]["pending"][0]["path"], "Contacts/Ada.vcf");
 }

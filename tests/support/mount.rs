@@ -68,6 +68,19 @@ impl Mounting {
         self
     }
 
+    /// Runs the program by another one, which must put it in its own place (exec).
+    pub fn through(mut self, wrapper: &[&str]) -> Self {
+        let inner = std::mem::replace(&mut self.command, Command::new(wrapper[0]));
+        self.command.args(&wrapper[1..]);
+        self.command.arg(inner.get_program()).args(inner.get_args());
+        let set = |(name, value): (_, Option<_>)| value.map(|value| (name, value));
+        self.command
+            .env_clear()
+            .envs(inner.get_envs().filter_map(set));
+        self.command.current_dir(self.world.dir());
+        self
+    }
+
     /// Mounts; fails the test with the program's words unless it is mounted in time.
     #[track_caller]
     pub fn start(self) -> Mount {

@@ -116,7 +116,8 @@ mod tests {
                 mailbox: None,
                 read_only: true,
                 connection: Connection::Offline {
-                    reason: "no route".to_owned(),
+                    cause: "no route".to_owned(),
+                    reason: "no network".to_owned(),
                 },
                 folders: Vec::new(),
                 pending: Vec::new(),
