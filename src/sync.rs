@@ -63,7 +63,7 @@ pub enum Failure {
     Store(#[from] store::Error),
 }
 
-const NO_LIST: &str = "the colours are not known: the sign-in lacks the permission MailboxSettings.Read; sign in again with it";
+const NO_LIST: &str = "the colours are not known: the sign-in lacks the permission MailboxSettings.Read, which contactfs login --categories asks for";
 /// How often a sync goes on after the connection was lost and found again.
 const SYNC_TRIES: usize = 5;
 

@@ -16,9 +16,6 @@ use super::service::{Registration, Service};
 use super::{AuthError, SavedSignIn, Wish, challenge};
 use loopback::Loopback;
 
-/// The permission to tell who signed in.
-const NAME: &str = "User.Read";
-
 /// Tells the person what to do.
 pub trait Prompt {
     /// Opens this page on any machine and types the code.
@@ -163,15 +160,9 @@ impl Interactive<'_> {
                 reason: "the service gives no lasting sign-in (offline_access)".to_owned(),
             })?;
         // What was not given and is not needed must not be asked for at each refresh.
-        let may_be_kept = |scope: &Scope| {
-            let is_name = scope.as_str().ends_with(NAME);
-            !is_name || given.contains(NAME)
-        };
-        let scopes: Vec<String> = self
-            .scopes()
-            .filter(may_be_kept)
-            .map(|scope| scope.as_str().to_owned())
-            .collect();
+        let is_kept = |name: &&str| !Wish::can_do_without(name) || given.contains(*name);
+        let kept = self.wish.scopes().into_iter().filter(is_kept);
+        let scopes: Vec<String> = kept.map(|name| self.registration.resource(name)).collect();
         Ok(SignedIn {
             saved: SavedSignIn {
                 login_url: self.registration.login_url.to_string(),

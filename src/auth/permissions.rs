@@ -7,7 +7,14 @@ pub struct Wish {
     pub read_only: bool,
     /// The mailbox is somebody else's.
     pub shared: bool,
+    /// The mailbox's list of categories is wanted as well; everything else works without it.
+    pub categories: bool,
 }
+
+/// The permission to tell who signed in.
+const NAME: &str = "User.Read";
+/// The permission to the mailbox's list of categories.
+const CATEGORIES: &str = "MailboxSettings.Read";
 
 impl Wish {
     /// The permission it needs.
@@ -21,10 +28,28 @@ impl Wish {
         }
     }
 
-    /// What a sign-in asks for: that, a sign-in that lasts, and the name of who signed in.
+    /// The permissions a sign-in asks for: that, the name of who signed in, and the list of categories if it is wanted.
     #[must_use]
-    pub fn scopes(self) -> [&'static str; 3] {
-        [self.permission(), "offline_access", "User.Read"]
+    pub fn permissions(self) -> Vec<&'static str> {
+        let categories = self.categories.then_some(CATEGORIES);
+        [self.permission(), NAME]
+            .into_iter()
+            .chain(categories)
+            .collect()
+    }
+
+    /// The same, and a sign-in that lasts.
+    #[must_use]
+    pub fn scopes(self) -> Vec<&'static str> {
+        let mut scopes = self.permissions();
+        scopes.insert(1, "offline_access");
+        scopes
+    }
+
+    /// Whether a sign-in without this permission is of use all the same.
+    #[must_use]
+    pub fn can_do_without(scope: &str) -> bool {
+        [NAME, CATEGORIES].iter().any(|name| scope.ends_with(name))
     }
 
     /// The permission that is missing from those given, if it is. One to write is one to read, and one for what others
@@ -39,7 +64,13 @@ impl Wish {
         };
         let enough = [false, true]
             .into_iter()
-            .flat_map(|read_only| [false, true].map(|shared| Self { read_only, shared }))
+            .flat_map(|read_only| {
+                [false, true].map(|shared| Self {
+                    read_only,
+                    shared,
+                    categories: false,
+                })
+            })
             .filter(|other| (self.read_only || !other.read_only) && (!self.shared || other.shared));
         let given = enough.into_iter().any(|other| has(other.permission()));
         (!given).then(|| self.permission())
@@ -52,7 +83,11 @@ mod tests {
 
     #[test]
     fn a_greater_permission_includes_a_smaller_one() {
-        let wish = |read_only, shared| Wish { read_only, shared };
+        let wish = |read_only, shared| Wish {
+            read_only,
+            shared,
+            categories: true,
+        };
         let given = "https://graph.microsoft.com/contacts.readwrite openid User.Read";
         assert_eq!(wish(false, false).missing(given), None);
         assert_eq!(wish(true, false).missing(given), None);

@@ -10,7 +10,7 @@ use super::error::{CliError, Exit};
 use super::output;
 use crate::auth::Prompt;
 use crate::config::{Account, AccountOptions, Credentials, Environment, Method};
-use crate::daemon::sign_in::{self, Identity};
+use crate::daemon::sign_in::{self, Ask, Identity};
 use crate::observe::log;
 
 /// Signs in, and ends by naming account, mailbox, permissions and the next command.
@@ -24,8 +24,12 @@ pub(super) fn run(args: &LoginArgs) -> Result<Exit, CliError> {
         ..AccountOptions::default()
     };
     let account = Account::resolve(&options, &environment)?;
+    let ask = Ask {
+        read_only: args.read_only,
+        categories: args.categories,
+    };
     if args.admin_consent_url {
-        output::line(&sign_in::admin_consent_url(&account, args.read_only)?)?;
+        output::line(&sign_in::admin_consent_url(&account, ask)?)?;
         return Ok(Exit::Success);
     }
     let identity = match account.credentials {
@@ -33,7 +37,7 @@ pub(super) fn run(args: &LoginArgs) -> Result<Exit, CliError> {
         Credentials::Person(usual) if !args.client_credentials => {
             let method = if args.browser { Method::Browser } else { usual };
             let screen = Screen::new(&environment);
-            let outcome = sign_in::login(&account, method, args.read_only, args.timeout, &screen);
+            let outcome = sign_in::login(&account, method, ask, args.timeout, &screen);
             screen.waiting.finish_and_clear();
             outcome?
         }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::assemble;
 use super::trouble::Subject;
 use super::{RunError, RunErrorKind};
-use crate::auth::{AuthError, Interactive, Prompt, Registration, SavedSignIn, StaticToken, Vault};
+use crate::auth::{
+    AuthError, Interactive, Prompt, Registration, SavedSignIn, StaticToken, Vault, Wish,
+};
 use crate::config::{Account, Credentials, Method};
 use crate::model::Tier;
 
@@ -21,6 +23,24 @@ pub struct Identity {
     pub folder: String,
 }
 
+/// What a person is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The permission to read only.
+    pub read_only: bool,
+    /// The permission to the mailbox's list of categories as well.
+    pub categories: bool,
+}
+
+impl Ask {
+    fn of(self, account: &Account) -> Wish {
+        Wish {
+            categories: self.categories,
+            ..Subject::new(account, self.read_only).wish
+        }
+    }
+}
+
 /// Signs a person in, keeps the sign-in, and tries it on the mailbox.
 ///
 /// # Errors
@@ -29,15 +49,15 @@ pub struct Identity {
 pub fn login(
     account: &Account,
     method: Method,
-    read_only: bool,
+    ask: Ask,
     timeout: Duration,
     prompt: &dyn Prompt,
 ) -> Result<Identity, RunError> {
-    let subject = Subject::new(account, read_only);
+    let subject = Subject::new(account, ask.read_only);
     block_on(async {
         let interactive = Interactive {
             registration: Registration::of(account).map_err(|error| subject.auth(error))?,
-            wish: subject.wish,
+            wish: ask.of(account),
             timeout,
             prompt,
         };
@@ -150,13 +170,13 @@ pub fn logout(account: &Account) -> Result<bool, RunError> {
     })
 }
 
-/// Where an administrator allows what a mount of this account needs.
+/// Where an administrator allows what a sign-in to this account asks for.
 ///
 /// # Errors
 /// [`RunErrorKind::SignIn`] when the account's settings cannot work.
-pub fn admin_consent_url(account: &Account, read_only: bool) -> Result<String, RunError> {
-    let subject = Subject::new(account, read_only);
-    let permissions = [subject.wish.permission(), "User.Read"];
+pub fn admin_consent_url(account: &Account, ask: Ask) -> Result<String, RunError> {
+    let subject = Subject::new(account, ask.read_only);
+    let permissions = ask.of(account).permissions();
     Registration::of(account)
         .and_then(|registration| registration.admin_consent_url(&permissions))
         .map(|url| url.to_string())

@@ -23,6 +23,7 @@ impl<'a> Subject<'a> {
                 read_only,
                 // An application has no mailbox of its own that others could be told from.
                 shared: is_person && account.mailbox.is_some(),
+                categories: false,
             },
         }
     }

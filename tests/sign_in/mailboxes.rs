@@ -97,3 +97,54 @@ fn a_sign_in_to_read_is_enough_for_a_mount_that_only_reads() {
     assert_eq!(write.unwrap_err().raw_os_error(), Some(libc::EROFS));
     mount.unmount();
 }
+
+/// "The list needs the permission MailboxSettings.Read, for which login --categories asks"
+#[test]
+fn the_colours_of_categories_need_a_permission_that_login_asks_for() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = world();
+    sign_in(&world, &[]);
+    let mount = mounting(&world).start();
+    let plain = run(&world, &["categories"]);
+    assert_eq!(plain.code, 1, "{plain:?}");
+    assert!(
+        plain.err.contains(
+            "lacks the permission MailboxSettings.Read, which contactfs login --categories asks for"
+        ),
+        "{plain:?}"
+    );
+    mount.unmount();
+    let said = sign_in(&world, &["--categories"]);
+    assert!(
+        said.contains(
+            "permissions: Contacts.ReadWrite offline_access User.Read MailboxSettings.Read\n"
+        ),
+        "{said}"
+    );
+    let mount = mounting(&world).start();
+    let coloured = run(&world, &["categories"]);
+    assert_eq!(
+        (coloured.code, coloured.err.as_str()),
+        (0, ""),
+        "{coloured:?}"
+    );
+    mount.unmount();
+}
+
+/// A service that keeps that permission back gives the rest.
+#[test]
+fn a_sign_in_without_the_colours_is_good_for_all_else() {
+    let world = world();
+    crate::person::set(
+        &world,
+        serde_json::json!({"grantable": "Contacts.ReadWrite User.Read"}),
+    );
+    let said = sign_in(&world, &["--categories"]);
+    assert!(
+        said.contains("permissions: Contacts.ReadWrite offline_access User.Read\n"),
+        "{said}"
+    );
+    run(&world, &["login", "--check"]).ok();
+}

@@ -42,6 +42,16 @@ pub(in crate::cli) struct LoginArgs {
     #[arg(long, value_name = "UPN", help_heading = "Permissions")]
     pub(in crate::cli) mailbox: Option<String>,
 
+    /// Ask for the permission to the colours of categories as well
+    ///
+    /// Only `contactfs categories` needs it.
+    #[arg(
+        long,
+        conflicts_with = "client_credentials",
+        help_heading = "Permissions"
+    )]
+    pub(in crate::cli) categories: bool,
+
     /// Look at the sign-in there is, by getting a token and reading the mailbox's folder
     ///
     /// Exits with 0 when it works, 78 when a person has to sign in, and 69 when the service cannot be reached.
