@@ -46,7 +46,7 @@ impl Client {
         top: usize,
     ) -> Result<Vec<Version>, Error> {
         let options = format!(
-            "$select=id,changeKey&{}&$top={top}&$skip={skip}",
+            "$select=id,changeKey,birthday&{}&$top={top}&$skip={skip}",
             self.expand_card()
         );
         let mut target = self.path(&format!(
@@ -147,18 +147,23 @@ impl Client {
 
     /// The query option for all that a card shows and `$select` cannot name.
     fn expand_card(&self) -> String {
+        properties::expand(self.card_properties())
+    }
+
+    fn card_properties(&self) -> impl Iterator<Item = &'static str> {
         let own = [properties::RESIDUE, properties::HAS_PICTURE];
-        properties::expand(own.into_iter().chain(properties::ids(self.0.tier)))
+        own.into_iter()
+            .chain(properties::LOCAL_DAYS)
+            .chain(properties::ids(self.0.tier))
     }
 
     /// The same, and the private id.
     fn expand_all(&self) -> String {
-        let own = [
-            properties::RESIDUE,
-            properties::HAS_PICTURE,
-            properties::CLIENT,
-        ];
-        properties::expand(own.into_iter().chain(properties::ids(self.0.tier)))
+        properties::expand(
+            [properties::CLIENT]
+                .into_iter()
+                .chain(self.card_properties()),
+        )
     }
 
     /// The path of a contact, whichever folder it is in (graph-facts 4.3).

@@ -26,6 +26,15 @@ pub(super) const CLIENT: &str =
 /// Whether the contact has a picture, so that only those that have one are asked for it (graph-facts 5).
 pub(super) const HAS_PICTURE: &str = address!("Boolean", "0x8015");
 
+const ANNIVERSARY: &str = "SystemTime 0x3A41";
+
+/// The days of the birthday and the anniversary as Outlook keeps them beside the moments (vcard-mapping 3; [MS-OXPROPS]
+/// PidLidBirthdayLocal, PidLidWeddingAnniversaryLocal). Read only.
+pub(super) const LOCAL_DAYS: [&str; 2] = [
+    address!("SystemTime", "0x80DE"),
+    address!("SystemTime", "0x80DF"),
+];
+
 /// Where Outlook keeps the fields of a contact that Graph has no property for (graph-facts 6.3; [MS-OXPROPS]).
 const FIELDS: &[(Field, &str, Form)] = &[
     (Field::BusinessFax, "String 0x3A24", Form::Text),
@@ -44,7 +53,7 @@ const FIELDS: &[(Field, &str, Form)] = &[
     (Field::HomePostBox, "String 0x3A5E", Form::Text),
     (Field::OtherPostBox, "String 0x3A64", Form::Text),
     (Field::PersonalHomePage, "String 0x3A50", Form::Text),
-    (Field::Anniversary, "SystemTime 0x3A41", Form::Day),
+    (Field::Anniversary, ANNIVERSARY, Form::Day),
     (Field::PrimaryPhone, "String 0x3A1A", Form::Text),
     (Field::CallbackPhone, "String 0x3A02", Form::Text),
     (Field::RadioPhone, "String 0x3A1D", Form::Text),
@@ -113,7 +122,8 @@ pub(super) fn carried(tier: Tier) -> Vec<&'static str> {
     unread.chain(CARRIED.iter().copied()).collect()
 }
 
-/// What the extended properties of a reply say, as far as it shows them.
+/// What the extended properties of a reply say, as far as it shows them; the birthday is among it where they know its day
+/// better than its moment tells.
 pub(super) fn fields(item: &Value) -> Contact {
     let mut contact = Contact::default();
     for property in shown(item) {
@@ -122,6 +132,19 @@ pub(super) fn fields(item: &Value) -> Contact {
             && let Some(value) = text(property).and_then(|text| form.read(text))
         {
             contact.set(*field, value);
+        }
+    }
+    let moments = [
+        (
+            Field::Birthday,
+            item.get("birthday").and_then(Value::as_str),
+        ),
+        (Field::Anniversary, value(item, ANNIVERSARY)),
+    ];
+    for ((field, moment), local) in moments.into_iter().zip(LOCAL_DAYS) {
+        let day = moment.zip(value(item, local));
+        if let Some(day) = day.and_then(|(moment, local)| wire::local_day(moment, local)) {
+            contact.set(field, model::Value::Date(day));
         }
     }
     contact

@@ -10,8 +10,8 @@ mod tests;
 mod write;
 
 pub(super) use read::{
-    Source, clean, day, delta_page, error, folder, folders, next_link, parent, rows, snapshot,
-    version, versions,
+    Source, clean, day, delta_page, error, folder, folders, local_day, next_link, parent, rows,
+    snapshot, version, versions,
 };
 pub(super) use write::{create_body, folder_body, plain, update_body};
 

@@ -343,6 +343,14 @@ impl Contact {
             .extend(theirs.map(|(field, value)| (*field, value.clone())));
     }
 
+    /// Takes over what extended properties say, the day of the birthday among it where they know it better.
+    pub fn take_extended(&mut self, extended: &Self) {
+        self.take_beyond(Tier::Graph, extended);
+        if let Some(day) = extended.get(Field::Birthday) {
+            self.set(Field::Birthday, day.clone());
+        }
+    }
+
     /// The smallest change that turns `self` into `target`.
     #[must_use]
     pub fn patch_to(&self, target: &Self) -> Patch {

@@ -10,6 +10,7 @@ use super::ids::{ItemId, Number};
 use super::login::Consent;
 use super::mailbox::{DEFAULT_FOLDER, Mailbox};
 use super::people;
+use super::properties::Packed;
 use super::service::{Service, State, stamped};
 
 /// Answers a control request.
@@ -36,6 +37,7 @@ pub(super) fn answer(service: &Service, request: &Request) -> Reply {
         }
         ("POST", "certificates") => certificate(&mut state, &body),
         ("POST", "move") => move_contact(&mut state, &body),
+        ("POST", "birthday") => birthday(&mut state, &body),
         (method, path) => command(&mut state, method, path).map(|()| json!({})),
     };
     let saved = state.save();
@@ -161,13 +163,7 @@ fn field(request: &Request, body: &Value, name: &str) -> String {
 fn move_contact(state: &mut State, body: &Value) -> Result<Value, Refusal> {
     let mailbox = &mut state.mailbox;
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-    let number = match mailbox
-        .ids
-        .read_item(text("id"))
-        .ok_or_else(Refusal::malformed_id)?
-    {
-        ItemId::Immutable(number) | ItemId::Regular { item: number, .. } => number,
-    };
+    let number = item(mailbox, text("id"))?;
     let target = match text("folder") {
         "contacts" => DEFAULT_FOLDER,
         id => mailbox
@@ -179,6 +175,29 @@ fn move_contact(state: &mut State, body: &Value) -> Result<Value, Refusal> {
     mailbox.folder(target)?;
     mailbox.move_contact(number, target);
     Ok(json!({}))
+}
+
+/// Sets the birthday to a moment as Outlook does, whose hour Graph would change (graph-facts 1.5).
+fn birthday(state: &mut State, body: &Value) -> Result<Value, Refusal> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let number = item(&state.mailbox, text("id"))?;
+    state.mailbox.contact(number)?;
+    state.mailbox.change_contact(number, |contact| {
+        let mut properties = contact.properties.open();
+        properties.set("birthday", text("birthday").into());
+        contact.properties = Packed::new(&properties);
+    });
+    Ok(json!({}))
+}
+
+fn item(mailbox: &Mailbox, id: &str) -> Result<Number, Refusal> {
+    let id = mailbox
+        .ids
+        .read_item(id)
+        .ok_or_else(Refusal::malformed_id)?;
+    Ok(match id {
+        ItemId::Immutable(number) | ItemId::Regular { item: number, .. } => number,
+    })
 }
 
 fn expire_all(mailbox: &mut Mailbox) {

@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, yield_now};
 use super::pull::{Round, place};
 use super::{Engine, Failure, server_contact};
 use crate::graph::{DeltaFrom, DeltaItem, DeltaNext, Error, Snapshot};
-use crate::model::{DeltaLink, FolderId, ResidueText, Tier};
+use crate::model::{DeltaLink, FolderId, ResidueText};
 use crate::store::{self, FolderRow, Seen, Tx};
 use beside::Beside;
 
@@ -144,7 +144,7 @@ impl Engine {
                 && let Some(rest) = beside.rest(row)
             {
                 row.residue = Some(rest.residue);
-                row.contact.take_beyond(Tier::Graph, &rest.extended);
+                row.contact.take_extended(&rest.extended);
             }
         }
         let (folder, whole) = (folder.clone(), beside.take_whole());

@@ -346,3 +346,60 @@ fn a_move_carries_what_is_shown_and_what_is_not() {
     let contact = id(&world.api().contact("Zoe").unwrap());
     assert_eq!(all_held(&world, &contact), before);
 }
+
+/// "BDAY, ANNIVERSARY": the days that Outlook keeps beside the moments, where these are on the other side of the date line.
+#[test]
+fn days_are_those_of_the_calendar_far_east_of_greenwich() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let api = world.api();
+    let set = "SystemTime {00062004-0000-0000-C000-000000000046} Id";
+    let aroha = id(&api.create(json!({
+        "givenName": "Aroha", "displayName": "Aroha", "mobilePhone": "1",
+        "singleValueExtendedProperties": [
+            {"id": format!("{set} 0x80DE"), "value": "1974-02-22T00:00:00Z"},
+            {"id": format!("{set} 0x80DF"), "value": "2001-02-03T00:00:00Z"},
+            {"id": "SystemTime 0x3A41", "value": "2001-02-02T11:00:00Z"},
+        ],
+    })));
+    let born = "1974-02-21T11:00:00Z";
+    api.control("POST", "birthday", &json!({"id": aroha, "birthday": born}));
+    let days = |mount: &Mount| {
+        let text = mount.read("Contacts/Aroha.vcf");
+        let is_day = |line: &&str| line.starts_with("BDAY") || line.starts_with("ANNIVERSARY");
+        text.lines().filter(is_day).collect::<Vec<_>>().join(" ")
+    };
+    let mount = world.mount(&[]);
+    let expected = "BDAY:19740222 ANNIVERSARY:20010203";
+    assert_eq!(days(&mount), expected);
+    // A reply tells of the moment only.
+    mount.in_step();
+    world.clear_log();
+    let text = mount.read("Contacts/Aroha.vcf");
+    let path = mount.path("Contacts/Aroha.vcf");
+    fs::write(&path, text.replace("cell:1", "cell:2")).unwrap();
+    mount.in_step();
+    assert_eq!(world.writes()[0].request, Some(json!({"mobilePhone": "2"})));
+    assert_eq!(days(&mount), expected);
+    // Changed elsewhere in another property, and seen by a second machine.
+    api.patch(&aroha, json!({"jobTitle": "Poet"}));
+    mount.in_step();
+    assert_eq!(days(&mount), expected);
+    let other = world.mounting().at("other").state("elsewhere").start();
+    assert_eq!(days(&other), expected);
+    other.unmount();
+    // A day changed here is at 11:59, and what is kept beside the old one does not count any more.
+    world.clear_log();
+    let text = mount.read("Contacts/Aroha.vcf");
+    fs::write(&path, text.replace("BDAY:19740222", "BDAY:19740221")).unwrap();
+    mount.in_step();
+    assert_eq!(
+        world.writes()[0].request,
+        Some(json!({"birthday": "1974-02-21T11:59:00Z"}))
+    );
+    api.patch(&aroha, json!({"jobTitle": "Painter"}));
+    mount.in_step();
+    assert_eq!(days(&mount), "BDAY:19740221 ANNIVERSARY:20010203");
+}

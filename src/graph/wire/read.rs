@@ -18,6 +18,9 @@ const MAX_TEXT: usize = 1 << 20;
 /// Most entries taken from one list property.
 const MAX_ENTRIES: usize = 1000;
 
+/// The time zone that is farthest from Greenwich, in hours.
+const FARTHEST_ZONE: i64 = 14;
+
 /// How much of a service's message is kept, in characters.
 const MAX_MESSAGE: usize = 300;
 
@@ -42,7 +45,7 @@ pub(in super::super) fn snapshot(item: &Json, source: Source) -> Result<Snapshot
     let client = extended(properties::CLIENT).filter(|text| !text.is_empty());
     let mut contact = contact(item);
     if is_expanded {
-        contact.take_beyond(Tier::Graph, &properties::fields(item));
+        contact.take_extended(&properties::fields(item));
     }
     Ok(Snapshot {
         id: id(item)?,
@@ -308,6 +311,18 @@ pub(in super::super) fn day(moment: &str) -> Option<Date> {
         return Some(TimeZone::UTC.to_datetime(noon).date());
     }
     moment.get(..10)?.parse().ok()
+}
+
+/// The day that is kept beside a moment, where it tells more than the moment: thirteen hours east of Greenwich, and farther,
+/// the nearest day is not that of the calendar. A writer that knows the moment only leaves an old day behind; that is so
+/// where the moment is 11:59, and where no time zone makes the two one.
+pub(in super::super) fn local_day(moment: &str, local: &str) -> Option<Date> {
+    let [moment, local]: [Timestamp; 2] = [moment.parse().ok()?, local.parse().ok()?];
+    let time = TimeZone::UTC.to_datetime(moment).time();
+    let is_by_day = (time.hour(), time.minute()) == (11, 59);
+    let apart = moment.duration_since(local).abs();
+    let is_same = !is_by_day && apart <= SignedDuration::from_hours(FARTHEST_ZONE);
+    is_same.then(|| TimeZone::UTC.to_datetime(local).date())
 }
 
 /// Whether a list reply may show the notes flattened and cut: they do so when the notes begin with a line break, and what is left

@@ -219,6 +219,31 @@ fn a_birthday_is_the_nearest_day() {
     }
 }
 
+/// Vcard-mapping 3: of the day kept beside the moment only what tells more than that counts.
+#[test]
+fn a_birthday_is_the_day_kept_beside_its_moment() {
+    const LOCAL: &str = "SystemTime {00062004-0000-0000-C000-000000000046} Id 0x80de";
+    for (moment, local, expected) in [
+        // Midnight in Auckland in summer, on Kiritimati, in Berlin, in Honolulu.
+        ("1974-02-21T11:00:00Z", "1974-02-22T00:00:00Z", 22),
+        ("1974-02-21T10:00:00Z", "1974-02-22T00:00:00Z", 22),
+        ("1974-02-21T23:00:00Z", "1974-02-22T00:00:00Z", 22),
+        ("1974-02-22T10:00:00Z", "1974-02-22T00:00:00Z", 22),
+        // Left behind by a writer that knows the moment only.
+        ("1974-02-22T11:59:00Z", "1974-02-21T00:00:00Z", 22),
+        ("1974-02-22T00:00:00Z", "1974-02-14T00:00:00Z", 22),
+        ("1974-02-22T00:00:00Z", "soon", 22),
+    ] {
+        let item = with(json!({
+            "birthday": moment,
+            "singleValueExtendedProperties": [{"id": LOCAL, "value": local}],
+        }));
+        let read = snapshot(&item, Source::Expanded).unwrap();
+        let expected = Some(date(1974, 2, expected));
+        assert_eq!(read.contact.birthday(), expected, "{moment} {local}");
+    }
+}
+
 /// Graph-facts 1.6 and trap 10.
 #[test]
 fn notes_from_a_list_may_be_cut() {

@@ -2,7 +2,7 @@
 
 use super::super::{Clash, ContactRow, Fate, Job, Op, Problem, Result, RowId, Seq, Tx};
 use super::ServerContact;
-use crate::model::{ChangeKey, ContactId, ResidueText, Tier};
+use crate::model::{ChangeKey, Contact, ContactId, Field, ResidueText, Tier};
 
 /// How many superseded versions of ours are remembered per contact.
 const OLD_KEYS: usize = 4;
@@ -62,6 +62,7 @@ impl Tx<'_> {
             theirs.residue = sent_residue(&job);
             if let Some(ours) = &job.ours {
                 theirs.contact.take_beyond(Tier::Graph, &ours.contact);
+                keep_birthday(&mut theirs.contact, &job, &ours.contact);
             }
         }
         self.set_wire(row.id, &theirs)?;
@@ -193,4 +194,13 @@ fn sent_residue(job: &Job) -> Option<ResidueText> {
         ours.inherit_invented(base);
     }
     Some(ours.residue.encode())
+}
+
+/// A reply names the moment of the birthday only, and its day may be kept beside it. One that was not sent is what it was.
+fn keep_birthday(theirs: &mut Contact, job: &Job, ours: &Contact) {
+    let base = job.base.as_ref();
+    let was = base.and_then(|base| base.contact.get(Field::Birthday));
+    if let Some(day) = was.filter(|was| ours.get(Field::Birthday) == Some(was)) {
+        theirs.set(Field::Birthday, day.clone());
+    }
 }
