@@ -1,22 +1,29 @@
-//! Any bytes: read or refused, and what is read settles at once in every way of writing.
+//! Any bytes: read or refused, and what is read settles at once in every way of writing, its picture too.
 
 #![no_main]
 
 use contactfs::model::Tier;
-use contactfs::vcard::{self, Eol, Style, Version};
+use contactfs::vcard::{self, Eol, Said, Style, Version};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = vcard::is_complete(bytes);
-    for version in [Version::V4, Version::V3] {
-        let style = Style {
-            version,
-            eol: Eol::Lf,
-            tier: Tier::All,
-        };
-        if let Ok(card) = vcard::read(bytes, None, style) {
-            let text = vcard::render(&card, None, style);
+    for piece in vcard::split(bytes) {
+        assert!(!piece.text.is_empty() && piece.line > 0);
+    }
+    for (version, eol, tier) in [
+        (Version::V4, Eol::Lf, Tier::All),
+        (Version::V3, Eol::Crlf, Tier::All),
+        (Version::V4, Eol::Crlf, Tier::Basic),
+    ] {
+        let style = Style { version, eol, tier };
+        if let Ok(Said { card, photo }) = vcard::read_all(bytes, None, style) {
+            let text = vcard::render_with(&card, None, photo.as_ref(), style);
+            let shown = String::from_utf8_lossy(&text);
+            assert!(vcard::is_complete(&text), "{shown}");
+            assert_eq!(vcard::photo_in(&text, &card.residue), photo, "{shown}");
             let again = vcard::read(&text, Some((&card, None)), style);
-            assert_eq!(again, Ok(card), "{}", String::from_utf8_lossy(&text));
+            assert_eq!(again.as_ref(), Ok(&card), "{shown}");
+            assert_eq!(vcard::split(&text).len(), 1, "{shown}");
         }
     }
 });
