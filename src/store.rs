@@ -166,6 +166,8 @@ pub struct Store {
     prefer: Prefer,
     photos: Photos,
     is_guarded: bool,
+    /// Files whose picture was read since the last change; that change records it. Held for moments only.
+    known: Mutex<Vec<Ino>>,
     path: PathBuf,
     checkpointer: checkpoint::Checkpointer,
     events: OnceLock<Arc<dyn Events>>,
@@ -210,6 +212,7 @@ impl Store {
             prefer: Prefer::default(),
             photos: Photos::default(),
             is_guarded: true,
+            known: Mutex::default(),
             checkpointer: checkpoint::Checkpointer::start(path.clone())?,
             path,
             events: OnceLock::new(),
@@ -302,7 +305,13 @@ impl Store {
             garbage: Vec::new(),
             wakes: false,
         };
-        let done = change(&mut tx)?;
+        let known = std::mem::take(&mut *self.known());
+        let done = tx.record_known(&known).map_err(E::from);
+        let done = done.and_then(|()| change(&mut tx));
+        if done.is_err() {
+            self.known().extend(known);
+        }
+        let done = done?;
         let Tx {
             sql,
             notices,
@@ -324,6 +333,15 @@ impl Store {
         if let Some(events) = self.events.get() {
             events.on_commit(notices);
         }
+    }
+
+    /// A program has read a file that shows a picture. Touches no disk.
+    pub fn note_known(&self, ino: Ino) {
+        self.known().push(ino);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<Ino>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the service answered last time; a save does not wait for one that does not (behaviour 3.4).

@@ -34,7 +34,7 @@ mod v21;
 pub use card::{Card, derived_uid};
 pub use error::{CardError, CardErrorKind};
 pub use merge::{Merged, Prefer, merge};
-pub use read::{Said, is_complete, photo_in, read, read_all};
+pub use read::{Said, is_complete, may_hold_photo, photo_in, read, read_all};
 pub use render::{render, render_with};
 pub use residue::{BrokenResidue, Residue};
 pub use split::{Piece, split};

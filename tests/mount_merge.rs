@@ -24,6 +24,10 @@ mod deletes;
 mod end;
 #[path = "mount_merge/history.rs"]
 mod history;
+#[path = "mount_merge/photos.rs"]
+mod photos;
+#[path = "mount_save/picture.rs"]
+mod picture;
 #[path = "mount_merge/resolve.rs"]
 mod resolve;
 mod support;

@@ -27,8 +27,16 @@ mod folders;
 mod lost;
 #[path = "mount_save/offline.rs"]
 mod offline;
-#[path = "mount_save/photos.rs"]
-mod photos;
+#[path = "mount_save/photos/arrival.rs"]
+mod photo_arrival;
+#[path = "mount_save/photos/kills.rs"]
+mod photo_kills;
+#[path = "mount_save/photos/places.rs"]
+mod photo_places;
+#[path = "mount_save/photos/sending.rs"]
+mod photo_sending;
+#[path = "mount_save/picture.rs"]
+mod picture;
 #[path = "mount_save/quiet.rs"]
 mod quiet;
 #[path = "mount_save/renames.rs"]

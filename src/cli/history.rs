@@ -72,6 +72,8 @@ pub(super) fn restore(args: &RestoreArgs) -> Result<Exit, CliError> {
             })?
         }
     };
+    // Who restores a version means it instead of all there is: a picture that nobody has read would stay.
+    drop(std::fs::read(&file));
     save::put(&file, || text(&mount, &file, version))?;
     output::note(&format!(
         "restored {} as in version {version}",

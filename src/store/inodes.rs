@@ -427,6 +427,7 @@ impl Tx<'_> {
         };
         let ino = self.new_inode(InodeKind::Card(Some(contact.id)), attr)?;
         self.put_text(ino, bytes)?;
+        self.inherit_known(ino, old)?;
         for (dir, name) in self.names(old)? {
             if self.is_card_entry(dir, &name)? {
                 self.link(dir, &name, ino)?;

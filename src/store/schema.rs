@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -188,4 +188,9 @@ CREATE TABLE sidecar(
     ending TEXT NOT NULL          -- of its name
 );
 CREATE INDEX sidecar_contact ON sidecar(contact);
+";
+
+/// Only a picture that a program has read is taken away by a text without it.
+const V6: &str = "
+ALTER TABLE shown ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
 ";

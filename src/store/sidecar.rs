@@ -10,6 +10,10 @@ use crate::names;
 /// Nobody writes to it: a picture is changed in its card.
 const MODE: u16 = 0o400;
 
+/// Of the names `k` of a card's file the one that is a contact's: it may have others as a scratch file has.
+const IS_CARD: &str = "k.ino = c.ino AND k.name LIKE '%.vcf' AND k.name NOT LIKE '.%'
+             AND EXISTS (SELECT 1 FROM inode d WHERE d.ino = k.dir AND d.folder IS NOT NULL)";
+
 /// Where a file is.
 type Place = (Ino, String);
 
@@ -53,10 +57,10 @@ impl Tx<'_> {
     }
 
     fn sidecars(&self) -> Result<Vec<Sidecar>> {
-        let mut rows = self.sql.prepare_cached(
+        let mut rows = self.sql.prepare_cached(&format!(
             "SELECT s.ino, s.ending, e.dir, e.name, k.dir, k.name FROM sidecar s LEFT JOIN entry e ON e.ino = s.ino
-             LEFT JOIN contact c ON c.id = s.contact AND c.photo = s.photo LEFT JOIN entry k ON k.ino = c.ino",
-        )?;
+             LEFT JOIN contact c ON c.id = s.contact AND c.photo = s.photo LEFT JOIN entry k ON {IS_CARD}",
+        ))?;
         let rows = rows.query_map([], |row| {
             let ending: String = row.get(1)?;
             let card: Option<Place> = row.get::<_, Option<u64>>(4)?.map(Ino).zip(row.get(5)?);
@@ -70,10 +74,10 @@ impl Tx<'_> {
     }
 
     fn without_sidecar(&self) -> Result<Vec<Missing>> {
-        let mut rows = self.sql.prepare_cached(
-            "SELECT c.id, c.photo, k.dir, k.name, coalesce(c.modified, c.created) FROM contact c JOIN entry k ON k.ino = c.ino
+        let mut rows = self.sql.prepare_cached(&format!(
+            "SELECT c.id, c.photo, k.dir, k.name, coalesce(c.modified, c.created) FROM contact c JOIN entry k ON {IS_CARD}
              WHERE c.photo IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sidecar s WHERE s.contact = c.id)",
-        )?;
+        ))?;
         let rows = rows.query_map([], |row| {
             Ok(Missing {
                 contact: row.get(0)?,

@@ -126,7 +126,9 @@ impl Engine {
         };
         let mut keys = self.client.change_keys(std::slice::from_ref(id)).await?;
         let key = keys.pop().unwrap_or(Err(Error::NotFound))?;
-        if job.base_key.as_ref() != Some(&key) {
+        // Saved back to what it was: there is nothing to send.
+        let is_back = wanted.photo == wanted.base;
+        if is_back || job.base_key.as_ref() != Some(&key) {
             let there = self.client.photo(id).await?.and_then(fit_to_show);
             match meet(&wanted, there.as_ref()) {
                 Meeting::Send => {}

@@ -248,7 +248,6 @@ pub(super) fn accept(
         None => accept_new(tx, &row, (dir, &name), bytes)?,
     };
     tx.keep_text(id, ino, bytes, Fate::Saved)?;
-    tx.put_text(ino, bytes)?;
     let kind = InodeKind::Card(Some(id));
     let size = bytes.len() as u64;
     tx.put_inode(InodeRow {
@@ -257,6 +256,8 @@ pub(super) fn accept(
         attr: crate::store::Attr { size, ..row.attr },
         ..row
     })?;
+    tx.put_text(ino, bytes)?;
+    tx.record_known(&[ino])?;
     tx.drop_blob(ino);
     edit.tell(tx, id, (dir, &name))?;
     if let (Some(card), Some(contact)) = (&edit.merged, tx.contact(id)?) {
@@ -329,6 +330,7 @@ fn accept_beside(
 ) -> Result<Outcome> {
     let edit = accept_change(tx, contact, ino, bytes, None)?;
     tx.put_text(ino, bytes)?; // What the next write through the same handle starts from.
+    tx.record_known(&[ino])?;
     edit.tell(tx, contact.id, place)?;
     if edit.is_change && !shown.dirty {
         let merged = edit.merged.as_ref();
@@ -410,10 +412,16 @@ fn accept_change(
     } else {
         tx.last_job(contact.id)?.map(|job| job.seq)
     };
-    // Only a picture that was shown is taken away by a text without one.
-    let shown = from.as_deref().and_then(vcard::photo_in);
+    let shown = from
+        .as_deref()
+        .and_then(|from| vcard::photo_in(from, &now.residue));
     let shown = shown.map(|photo| photo.id());
-    let picture = tx.queue_photo(contact.id, photo.as_ref(), shown.as_ref())?;
+    // A picture that arrived after the text was read is not taken away by its absence.
+    let picture = if photo.is_some() || shown == tx.known_photo(ino)? {
+        tx.queue_photo(contact.id, photo.as_ref(), shown.as_ref())?
+    } else {
+        None
+    };
     let is_other = merged != card || !tx.expects_photo(contact, photo.as_ref())?;
     Ok(Edit {
         seq: picture.or(seq),

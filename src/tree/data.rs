@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Error, Result, Stat, Tree};
 use crate::model::{Ino, Stamp};
 use crate::store::{InodeKind, InodeRow};
+use crate::vcard;
 
 /// What `setattr` asks for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +47,7 @@ impl Tree {
     ) -> Result<T> {
         match self.bytes(ino)? {
             Bytes::Card(bytes) => {
+                self.note_read(ino, &bytes);
                 let start = usize::try_from(offset)
                     .unwrap_or(usize::MAX)
                     .min(bytes.len());
@@ -57,6 +59,17 @@ impl Tree {
                 let read = read_full(&file, &mut buffer, offset)?;
                 Ok(deliver(buffer.get(..read).unwrap_or_default()))
             }
+        }
+    }
+
+    /// A program sees a card's text; the first time, so does it the picture in it.
+    fn note_read(&self, ino: Ino, text: &[u8]) {
+        let is_first = self
+            .memory()
+            .get_mut(ino)
+            .is_some_and(|node| !std::mem::replace(&mut node.read, true));
+        if is_first && vcard::may_hold_photo(text) {
+            self.store.note_known(ino);
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Node {
     pub(super) was: Option<Box<(Ino, String)>>,
     /// Attributes changed in memory only.
     pub(super) unsaved: bool,
+    /// Of a card: its accepted text was read.
+    pub(super) read: bool,
     /// Of a scratch file: when it was made, if that was since the mount began.
     pub(super) made: Option<Stamp>,
     /// Its entries, when it is a directory.
@@ -236,6 +238,7 @@ impl Memory {
             replaced: false,
             was: None,
             unsaved: false,
+            read: false,
             made: None,
             dir: is_dir.then(|| {
                 Box::new(Dir {

@@ -406,10 +406,12 @@ pub(super) fn adopt(tx: &mut Tx<'_>, ino: Ino, dir: Ino, name: &str) -> Result<(
     let (Some(contact), Some(mut row)) = (tx.contact(back.contact)?, tx.inode(ino)?) else {
         return Ok(());
     };
-    if let Some(text) = tx.text(back.ino)? {
-        tx.put_text(ino, &text)?; // What the new text was edited from, and the last good one should it be no card.
-    }
     tx.set_contact_ino(contact.id, Some(ino))?;
     row.kind = InodeKind::Card(Some(contact.id));
-    Ok(tx.put_inode(row)?)
+    tx.put_inode(row)?;
+    if let Some(text) = tx.text(back.ino)? {
+        tx.put_text(ino, &text)?; // What the new text was edited from, and the last good one should it be no card.
+        tx.inherit_known(ino, back.ino)?;
+    }
+    Ok(())
 }

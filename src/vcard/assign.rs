@@ -55,6 +55,8 @@ pub(super) fn assign(
         shadows.collect(),
         notes(shown, &contact),
     );
+    // Of equal values the spellings are shown in the order of the slots.
+    let residue = settle::residue(&contact, &residue);
     match residue.encode().as_str().len() {
         size if size > MAX_RESIDUE => Err(CardError::whole(CardErrorKind::TooLong {
             size,

@@ -19,28 +19,60 @@ pub(super) struct Text<'a> {
 /// Decodes a file. Controls are dropped: they cannot be shown and would not survive the service.
 pub(super) fn decode(bytes: &[u8]) -> Result<Text<'_>, CardError> {
     if is_utf16(bytes) {
-        let text = utf16(bytes)?;
+        let mut text = utf16(bytes)?;
+        if has_returns_only(text.as_bytes()) {
+            text = text.replace('\r', "\n");
+        }
         return Ok(Text {
             text: Cow::Owned(without_controls(&text).into_owned()),
             is_widened: false,
         });
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(Text {
-            text: without_controls(text),
-            is_widened: false,
-        }),
-        Err(_) => Ok(Text {
+    Ok(match std::str::from_utf8(bytes) {
+        Ok(_) if has_seven_bit_sets(bytes) => Text {
             text: Cow::Owned(widened(bytes)),
             is_widened: true,
-        }),
-    }
+        },
+        Ok(text) if has_returns_only(bytes) => Text {
+            text: Cow::Owned(without_controls(&text.replace('\r', "\n")).into_owned()),
+            is_widened: false,
+        },
+        Ok(text) => Text {
+            text: without_controls(text),
+            is_widened: false,
+        },
+        Err(_) => Text {
+            text: Cow::Owned(widened(bytes)),
+            is_widened: true,
+        },
+    })
 }
 
 /// Whether a file begins with the byte order mark of UTF-16.
 pub(super) fn is_utf16(bytes: &[u8]) -> bool {
     bytes.starts_with(BIG_ENDIAN) || bytes.starts_with(LITTLE_ENDIAN)
+}
+
+/// Whether lines may be in a character set of seven bits that switches by escapes: Japanese programs declare ISO-2022-JP.
+fn has_seven_bit_sets(bytes: &[u8]) -> bool {
+    let mut names = bytes.windows(8);
+    bytes.contains(&0x1b)
+        && bytes.is_ascii()
+        && names.any(|name| name.eq_ignore_ascii_case(b"ISO-2022"))
+}
+
+/// What ends a line of a file: old programs for the Macintosh write carriage returns only.
+pub(super) fn line_end(bytes: &[u8]) -> &'static [u8] {
+    if has_returns_only(bytes) {
+        b"\r"
+    } else {
+        b"\n"
+    }
+}
+
+fn has_returns_only(bytes: &[u8]) -> bool {
+    !bytes.contains(&b'\n') && bytes.contains(&b'\r')
 }
 
 /// The bytes a widened text stands for.
@@ -71,11 +103,12 @@ pub(super) fn without_controls(text: &str) -> Cow<'_, str> {
 fn widened(bytes: &[u8]) -> String {
     let is_kept =
         |byte: &&u8| !byte.is_ascii_control() || matches!(byte, b'\n' | b'\r' | b'\t' | 0x1b);
-    bytes
-        .iter()
-        .filter(is_kept)
-        .map(|byte| char::from(*byte))
-        .collect()
+    let text = bytes.iter().filter(is_kept).map(|byte| char::from(*byte));
+    if has_returns_only(bytes) {
+        text.map(|c| if c == '\r' { '\n' } else { c }).collect()
+    } else {
+        text.collect()
+    }
 }
 
 fn utf16(bytes: &[u8]) -> Result<String, CardError> {

@@ -7,7 +7,7 @@ use ::vcard::tree::line::VcardLine;
 use ::vcard::tree::param::node::VcardParamNode;
 use ::vcard::tree::wire::VcardWire;
 
-use super::escape;
+use super::{escape, scan};
 
 /// An unfolded line, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +94,12 @@ impl Line {
             .any(|value| value.eq_ignore_ascii_case(kind))
     }
 
+    /// Whether it makes the card one of a group of contacts.
+    pub(super) fn is_group(&self) -> bool {
+        matches!(self.name.as_str(), "KIND" | "X-ADDRESSBOOKSERVER-KIND")
+            && self.value.trim().eq_ignore_ascii_case("group")
+    }
+
     /// The value as one text.
     pub(super) fn text(&self) -> String {
         escape::unescape(&self.value)
@@ -149,6 +155,15 @@ impl From<&VcardParamNode<'_>> for Param {
     }
 }
 
+/// Whether a kept line can stand in a card: what somebody else left in the residue need not be one.
+pub(super) fn is_presentable(raw: &str) -> bool {
+    let is_whole = |line: &Line| {
+        let is_mark = scan::is_mark(line, "BEGIN") || scan::is_mark(line, "END");
+        line.raw == raw && scan::is_name(&line.name) && !is_mark && !line.is_group()
+    };
+    Line::parse(raw).as_ref().is_some_and(is_whole)
+}
+
 /// The value of a kept line that is a UID.
 pub(super) fn uid_of(raw: &str) -> Option<String> {
     if !is_uid(raw) {
@@ -159,10 +174,19 @@ pub(super) fn uid_of(raw: &str) -> Option<String> {
 
 /// Whether a kept line is a UID.
 pub(super) fn is_uid(raw: &str) -> bool {
+    is_named(raw, "UID")
+}
+
+/// Whether a kept line is a PHOTO.
+pub(super) fn is_photo(raw: &str) -> bool {
+    is_named(raw, "PHOTO")
+}
+
+fn is_named(raw: &str, wanted: &str) -> bool {
     let head = raw.split([':', ';']).next().unwrap_or(raw);
     head.rsplit('.')
         .next()
-        .is_some_and(|name| name.eq_ignore_ascii_case("UID"))
+        .is_some_and(|name| name.eq_ignore_ascii_case(wanted))
 }
 
 #[cfg(test)]

@@ -238,10 +238,12 @@ fn class(line: &Line) -> Option<String> {
 fn address(line: &Line) -> Meaning {
     let parts: Vec<&str> = components(line).collect();
     let list = |at: usize, joint: &str| {
-        parts
-            .get(at)
-            .map(|part| decoded(part).join(joint))
-            .unwrap_or_default()
+        let items = parts.get(at).map(|part| decoded(part)).unwrap_or_default();
+        if items.iter().all(String::is_empty) {
+            String::new() // A list of nothing is nothing.
+        } else {
+            items.join(joint)
+        }
     };
     let street = [list(1, "\n"), list(2, "\n")]
         .into_iter()

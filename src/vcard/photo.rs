@@ -2,13 +2,14 @@
 //!
 //! The first line that holds a picture is the contact's; the service keeps it apart from the fields, so it is no part of
 //! a [`Card`]. What such a line says beside the picture is a note in the residue. A line that names a picture somewhere
-//! else, or a second one, is residue as any other.
+//! else, or a second one, is residue as any other; it stands behind the contact's, so that the first is that everywhere.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::line::{Line, Param};
+use super::line::{Line, Param, is_photo};
+use super::residue::{Residue, UNMAPPED};
 use super::{Card, CardError, CardErrorKind, Version, settle};
 use crate::model::Photo;
 
@@ -32,13 +33,18 @@ pub(super) struct Taken {
     note: String,
 }
 
-/// Takes the first line that holds a picture out of a card's lines.
+/// Takes the first line that holds a picture, and is no `kept` line, out of a card's lines.
 ///
 /// # Errors
 /// [`CardError`] when it is no picture, or longer than the service takes.
-pub(super) fn take(lines: &mut Vec<(usize, Line)>) -> Result<Option<Taken>, CardError> {
+pub(super) fn take(
+    lines: &mut Vec<(usize, Line)>,
+    kept: &Residue,
+) -> Result<Option<Taken>, CardError> {
+    let further = further(lines, kept);
     let found = lines.iter().enumerate().find_map(|(at, (_, line))| {
-        let bytes = (line.name == "PHOTO").then(|| embedded(line)).flatten();
+        let is_first = line.name == "PHOTO" && !further.contains(&at);
+        let bytes = is_first.then(|| embedded(line)).flatten();
         bytes.map(|bytes| (at, bytes))
     });
     let Some((at, bytes)) = found else {
@@ -59,6 +65,25 @@ pub(super) fn take(lines: &mut Vec<(usize, Line)>) -> Result<Option<Taken>, Card
         })),
         _ => Ok(Some(Taken { photo, note })),
     }
+}
+
+/// Where a card's further pictures are: lines that are kept as they are. Of equal lines the last are those.
+fn further(lines: &[(usize, Line)], kept: &Residue) -> Vec<usize> {
+    let mut kept: Vec<&str> = kept
+        .lines_of(UNMAPPED)
+        .filter(|raw| is_photo(raw))
+        .collect();
+    let mut further = Vec::new();
+    for (at, (_, line)) in lines.iter().enumerate().rev() {
+        if kept.is_empty() {
+            break;
+        }
+        if let Some(known) = kept.iter().position(|raw| *raw == line.raw) {
+            kept.swap_remove(known);
+            further.push(at);
+        }
+    }
+    further
 }
 
 /// The size of the picture in a file that is too long to be looked at, if that is what makes it so long.

@@ -4,6 +4,7 @@
 use super::assign::{Shown, assign};
 use super::decode::{self, Text};
 use super::line::Line;
+use super::residue::Residue;
 use super::scan::{self, Scanned};
 use super::v21::{self, Origin};
 use super::{Card, CardError, CardErrorKind, Style, photo};
@@ -50,7 +51,9 @@ pub fn read_all(
     scan::guard(bytes)?;
     let mut scanned = scanned(bytes)?;
     check(&scanned)?;
-    let taken = photo::take(&mut scanned.lines)?;
+    let none = Residue::default();
+    let kept = shown.map_or(&none, |(card, _)| &card.residue);
+    let taken = photo::take(&mut scanned.lines, kept)?;
     let shown = shown.map(|(card, id)| Shown { card, id });
     let mut card = assign(scanned.lines, shown, style)?;
     if let Some(taken) = &taken {
@@ -60,17 +63,21 @@ pub fn read_all(
     Ok(Said { card, photo })
 }
 
-/// The picture in an acceptable file.
+/// The contact's picture in an acceptable file; further ones are among the `kept` lines of the contact.
 #[must_use]
-pub fn photo_in(bytes: &[u8]) -> Option<Photo> {
-    let is_there = bytes
-        .windows(5)
-        .any(|name| name.eq_ignore_ascii_case(b"PHOTO"));
-    if !is_there && !decode::is_utf16(bytes) {
+pub fn photo_in(bytes: &[u8], kept: &Residue) -> Option<Photo> {
+    if !may_hold_photo(bytes) {
         return None; // Most cards have none, and taking one apart costs something.
     }
     let mut lines = scanned(bytes).ok()?.lines;
-    photo::take(&mut lines).ok()?.map(|taken| taken.photo)
+    photo::take(&mut lines, kept).ok()?.map(|taken| taken.photo)
+}
+
+/// Whether it is worth looking for a picture in a file: cheap, and never wrongly no.
+#[must_use]
+pub fn may_hold_photo(bytes: &[u8]) -> bool {
+    let mut names = bytes.windows(5);
+    names.any(|name| name.eq_ignore_ascii_case(b"PHOTO")) || decode::is_utf16(bytes)
 }
 
 /// Whether the text reaches from `BEGIN:VCARD` to a final `END:VCARD`; says nothing about what is
@@ -94,17 +101,14 @@ fn reaches_end(bytes: &[u8]) -> bool {
     let begins = bytes
         .get(..11)
         .is_some_and(|head| head.eq_ignore_ascii_case(b"BEGIN:VCARD"));
-    let end = bytes.len().saturating_sub(10);
-    begins
-        && bytes
-            .get(end..)
-            .is_some_and(|tail| tail.eq_ignore_ascii_case(b"\nEND:VCARD"))
+    let (rest, end) = bytes.split_at(bytes.len().saturating_sub(9));
+    begins && end.eq_ignore_ascii_case(b"END:VCARD") && rest.ends_with(decode::line_end(bytes))
 }
 
 /// The lines of a file in the spelling of today.
 fn scanned(bytes: &[u8]) -> Result<Scanned, CardError> {
     let Text { text, is_widened } = decode::decode(bytes)?;
-    let mut scanned = scan::scan(&text).or_else(|error| match v21::refolded(&text) {
+    let mut scanned = scan::scan(&text).or_else(|error| match v21::repaired(&text) {
         Some(text) => scan::scan(&text).map_err(|_| error),
         None => Err(error),
     })?;
@@ -152,7 +156,7 @@ fn check(scanned: &Scanned) -> Result<(), CardError> {
     {
         return Err(CardError::at(*number, CardErrorKind::Version).property("VERSION"));
     }
-    let group = scanned.lines.iter().find(|(_, line)| is_group(line));
+    let group = scanned.lines.iter().find(|(_, line)| line.is_group());
     if let Some((number, line)) = group {
         return Err(CardError::at(*number, CardErrorKind::Group).property(&line.name));
     }
@@ -162,11 +166,6 @@ fn check(scanned: &Scanned) -> Result<(), CardError> {
     } else {
         Err(CardError::whole(CardErrorKind::Nameless))
     }
-}
-
-fn is_group(line: &Line) -> bool {
-    matches!(line.name.as_str(), "KIND" | "X-ADDRESSBOOKSERVER-KIND")
-        && line.value.trim().eq_ignore_ascii_case("group")
 }
 
 fn names(line: &Line) -> bool {

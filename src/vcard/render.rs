@@ -1,6 +1,6 @@
 //! Cards to files: the canonical text of vcard-mapping 7.
 
-use super::line::is_uid;
+use super::line::{is_photo, is_uid};
 use super::residue::UNMAPPED;
 use super::{Card, Eol, Style, Version, card, compose, fold, photo, shadow, slots};
 use crate::model::{ContactId, Photo};
@@ -27,8 +27,16 @@ pub fn render_with(
     };
     let mut out = String::with_capacity(1024);
     let picture = photo.map(|photo| photo::line(photo, card, style.version));
-    let lines = lines(card, id, style.version).into_iter();
-    for line in lines.chain(picture).chain(["END:VCARD".to_owned()]) {
+    // The first picture is the contact's, and further ones are residue.
+    let (further, lines): (Vec<_>, Vec<_>) = lines(card, id, style.version)
+        .into_iter()
+        .partition(|line| is_photo(line));
+    let pictures = picture.into_iter().chain(further);
+    for line in lines
+        .into_iter()
+        .chain(pictures)
+        .chain(["END:VCARD".to_owned()])
+    {
         fold::push(&mut out, &line, eol);
     }
     out.into_bytes()

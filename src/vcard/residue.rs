@@ -2,8 +2,8 @@
 //! contact (vcard-mapping 6).
 //!
 //! An entry is a slot and one unfolded line. Slots: `-` is a line without a home; the name of a
-//! field is a *shadow*, the user's spelling of a line the field also says; `file-name` and
-//! `invented/...` are notes of ours that are never lines of a card. Entries of other slots come from
+//! field is a *shadow*, the user's spelling of a line the field also says; `file-name`, `photo`, `odd`
+//! and `invented/...` are notes of ours that are never lines of a card. Entries of other slots come from
 //! a newer program and are carried along.
 
 use crate::model::ResidueText;
@@ -13,6 +13,8 @@ const FORMAT: u32 = 1;
 
 /// A line without a home in the service.
 pub(super) const UNMAPPED: &str = "-";
+/// What stands in the place of a line and is none: another program's doing. It is carried along and never shown.
+pub(super) const ODD: &str = "odd";
 /// The file name a user chose (behaviour 1.6).
 pub(super) const FILE_NAME: &str = "file-name";
 /// The given name sent only because the service wants one (graph-facts 1.4).

@@ -3,7 +3,7 @@
 use ::vcard::tree::line::VcardLine;
 
 use super::line::Line;
-use super::{CardError, CardErrorKind, photo};
+use super::{CardError, CardErrorKind, decode, photo};
 
 /// Largest file looked at, in bytes: a photo of 4 MiB in base64 and some text.
 const MAX_BYTES: usize = 6 << 20;
@@ -36,7 +36,8 @@ pub(super) fn guard(bytes: &[u8]) -> Result<(), CardError> {
             limit: MAX_BYTES,
         }));
     }
-    let line_ends = bytes.iter().filter(|byte| **byte == b'\n').count();
+    let end = decode::line_end(bytes);
+    let line_ends = bytes.iter().filter(|byte| end.contains(byte)).count();
     let separators = bytes
         .iter()
         .filter(|byte| matches!(byte, b';' | b','))
@@ -87,7 +88,7 @@ fn nothing_after(line: Option<(usize, Line)>) -> Result<(), CardError> {
     }
 }
 
-fn is_mark(line: &Line, name: &str) -> bool {
+pub(super) fn is_mark(line: &Line, name: &str) -> bool {
     line.name == name && line.value.trim().eq_ignore_ascii_case("VCARD")
 }
 
@@ -123,7 +124,7 @@ fn logical_lines(text: &str) -> Result<Vec<(usize, Line)>, CardError> {
     Ok(lines)
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic())
 }
 

@@ -2,7 +2,7 @@
 //! own text is the same card.
 
 use super::meaning::without_doubles;
-use super::residue::{Entry, Residue, UNMAPPED};
+use super::residue::{Entry, ODD, Residue, UNMAPPED};
 use super::{line, shadow, slots};
 use crate::model::{Address, Contact, Email, Field, Value};
 
@@ -16,7 +16,7 @@ pub(super) fn clean(contact: &Contact) -> Contact {
     clean
 }
 
-/// A residue in its settled order (UID, other lines, user spellings that still hold, notes), without
+/// A residue in its settled order (UID, other lines, pictures, user spellings that still hold, notes), without
 /// the spellings of values that were changed elsewhere.
 pub(super) fn residue(contact: &Contact, residue: &Residue) -> Residue {
     let slots = slots::slots(contact);
@@ -25,10 +25,13 @@ pub(super) fn residue(contact: &Contact, residue: &Residue) -> Residue {
         .iter()
         .zip(held)
         .filter_map(|(slot, raw)| raw.map(|raw| Entry::new(slot.slot(), raw)));
-    let unmapped = residue
+    let (unmapped, odd): (Vec<&str>, Vec<&str>) = residue
         .lines_of(UNMAPPED)
-        .map(|line| Entry::new(UNMAPPED, line));
-    settled(unmapped.collect(), shadows.collect(), notes(residue))
+        .partition(|line| line::is_presentable(line));
+    let mut notes = notes(residue);
+    notes.extend(odd.into_iter().map(|line| Entry::new(ODD, line)));
+    let unmapped = unmapped.into_iter().map(|line| Entry::new(UNMAPPED, line));
+    settled(unmapped.collect(), shadows.collect(), notes)
 }
 
 /// Puts the parts of a residue in their order.
@@ -36,7 +39,11 @@ pub(super) fn settled(unmapped: Vec<Entry>, shadows: Vec<Entry>, notes: Vec<Entr
     let (mut all, others): (Vec<_>, Vec<_>) = unmapped
         .into_iter()
         .partition(|entry| line::is_uid(&entry.line));
+    let (photos, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|entry| line::is_photo(&entry.line));
     all.extend(others);
+    all.extend(photos);
     all.extend(shadows);
     all.extend(notes);
     Residue::from_entries(all)
@@ -50,11 +57,10 @@ pub(super) fn notes(residue: &Residue) -> Vec<Entry> {
     notes
 }
 
-/// The first of display name, company, e-mail and phone.
+/// The first of display name, company, department, e-mail and phone.
 pub(super) fn any_name(contact: &Contact) -> Option<&str> {
-    let texts = [Field::DisplayName, Field::CompanyName]
-        .into_iter()
-        .map(|field| contact.text(field));
+    let texts = [Field::DisplayName, Field::CompanyName, Field::Department];
+    let texts = texts.into_iter().map(|field| contact.text(field));
     let emails = contact.emails().iter().map(|email| email.address.as_str());
     let lists = [Field::BusinessPhones, Field::HomePhones]
         .into_iter()

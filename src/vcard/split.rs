@@ -18,6 +18,10 @@ pub struct Piece {
 pub fn split(bytes: &[u8]) -> Vec<Piece> {
     let bytes = match decode::decode(bytes) {
         Ok(text) if decode::is_utf16(bytes) => Cow::Owned(text.text.into_owned().into_bytes()),
+        _ if decode::line_end(bytes) == b"\r" => {
+            let end = |byte: &u8| if *byte == b'\r' { b'\n' } else { *byte };
+            Cow::Owned(bytes.iter().map(end).collect())
+        }
         _ => Cow::Borrowed(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)),
     };
     let (mut pieces, mut piece) = (Vec::new(), None::<Piece>);

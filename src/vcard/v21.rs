@@ -3,7 +3,7 @@
 //! 2.1 is never written.
 
 use super::line::{Line, Param};
-use super::{CardErrorKind, decode};
+use super::{CardErrorKind, decode, escape};
 
 /// Properties that are one text in 2.1, in which a semicolon separates nothing.
 const TEXTS: [&str; 9] = [
@@ -42,6 +42,7 @@ pub(super) fn modern(mut line: Line, origin: Origin) -> Result<Line, CardErrorKi
     let is_binary = transfer == "BASE64" || transfer == "B";
     line.value = line.value.replace("\r\n", "\n");
     line.value = match (is_binary, origin.is_21) {
+        _ if is_agent(&line) => line.value,
         (true, _) => line.value.replace([' ', '\t', '\n'], ""),
         (false, true) => modern_escapes(&line),
         (false, false) => line.value.replace('\n', "\\n"),
@@ -52,9 +53,49 @@ pub(super) fn modern(mut line: Line, origin: Origin) -> Result<Line, CardErrorKi
     Ok(line)
 }
 
+/// The text with what 2.1 programs leave out or put in put right; `None` when it has nothing of the kind.
+pub(super) fn repaired(text: &str) -> Option<String> {
+    let inlined = with_agents(text);
+    refolded(inlined.as_deref().unwrap_or(text)).or(inlined)
+}
+
+/// Puts the card of an agent, which 2.1 has as lines within the card (its section 2.4.4), into the value of its line, which
+/// is how 3.0 writes it (RFC 2426 section 3.5.4). Each of its lines becomes a folded one, so that all keep their numbers.
+fn with_agents(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len() + 1024);
+    let (mut depth, mut is_announced, mut changed) = (0_usize, false, false);
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\r', '\n']);
+        let begins = content.trim().eq_ignore_ascii_case("BEGIN:VCARD");
+        if depth > 0 || (is_announced && begins) {
+            out.push_str(if depth > 0 { " \\n" } else { " " });
+            out.push_str(&escape::text(content));
+            out.push('\n');
+            let ends = content.trim().eq_ignore_ascii_case("END:VCARD");
+            depth = (depth + usize::from(begins)) - usize::from(ends);
+            (is_announced, changed) = (false, true);
+            continue;
+        }
+        out.push_str(line);
+        is_announced = announces_agent(content) || (is_announced && content.trim().is_empty());
+    }
+    changed.then_some(out)
+}
+
+fn announces_agent(content: &str) -> bool {
+    let name = content.split([':', ';']).next().unwrap_or_default();
+    let name = name.rsplit('.').next().unwrap_or_default();
+    name.eq_ignore_ascii_case("AGENT") && content.trim_end().ends_with(':')
+}
+
+/// Whether a line holds the card of an agent, in which nothing is to be changed.
+fn is_agent(line: &Line) -> bool {
+    line.name == "AGENT" && line.value.starts_with("BEGIN:")
+}
+
 /// Puts back the leading space of base64 lines that were not folded: 2.1 programs end such a value
 /// with an empty line instead. `None` when there is nothing to put back.
-pub(super) fn refolded(text: &str) -> Option<String> {
+fn refolded(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 1024);
     let (mut in_base64, mut changed) = (false, false);
     for line in text.split_inclusive('\n') {
@@ -268,6 +309,16 @@ mod tests {
         assert_eq!(modernised("FN:\u{c3}\u{a9}", widened), "FN:é");
         let undeclared = modern(Line::parse("FN:\u{e9}").unwrap(), widened);
         assert_eq!(undeclared, Err(CardErrorKind::Encoding));
+    }
+
+    #[test]
+    fn the_card_of_an_agent_becomes_the_value_of_its_line() {
+        let text = "N:a\r\nAGENT:\r\nBEGIN:VCARD\r\nFN:b\\;c\r\nEND:VCARD\r\nFN:a\r\n";
+        assert_eq!(
+            repaired(text).unwrap(),
+            "N:a\r\nAGENT:\r\n BEGIN:VCARD\n \\nFN:b\\\\\\;c\n \\nEND:VCARD\nFN:a\r\n"
+        );
+        assert_eq!(repaired("AGENT:x\nBEGIN:VCARD\n"), None);
     }
 
     #[test]

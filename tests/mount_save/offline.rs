@@ -12,7 +12,7 @@ use crate::support::eventually;
 
 /// Waits until the program has noticed.
 #[track_caller]
-fn await_connection(book: &Book, state: &str) {
+pub(super) fn await_connection(book: &Book, state: &str) {
     eventually(OUTAGE, &format!("the connection is {state}"), || {
         book.mount.status()["mounts"][0]["connection"]["state"] == state
     });

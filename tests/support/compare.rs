@@ -63,11 +63,21 @@ fn without_mark(bytes: &[u8]) -> Cow<'_, [u8]> {
 /// Lines put together again: folds, the soft breaks of quoted-printable, base64 that was not folded.
 fn logical(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
-    let mut after_blank = true;
-    for physical in bytes.split(|byte| *byte == b'\n') {
+    let (mut after_blank, mut agents) = (true, 0);
+    // Old programs for the Macintosh end lines with a return only.
+    let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
+    for physical in bytes.split(|byte| *byte == end) {
         let physical = physical.strip_suffix(b"\r").unwrap_or(physical);
         let is_blank = physical.trim_ascii().is_empty();
         match lines.last_mut() {
+            Some(agent) if agents > 0 || (is_agent(agent) && physical == b"BEGIN:VCARD") => {
+                if agents > 0 {
+                    agent.push(b'\n');
+                }
+                agent.extend(physical);
+                agents += i32::from(physical == b"BEGIN:VCARD");
+                agents -= i32::from(physical == b"END:VCARD");
+            }
             Some(last) if is_soft(last) => {
                 last.pop();
                 last.extend(physical);
@@ -88,6 +98,11 @@ fn logical(bytes: &[u8]) -> Vec<Vec<u8>> {
         after_blank = is_blank;
     }
     lines
+}
+
+/// Whether the card of an agent may follow, as lines of its own.
+fn is_agent(line: &[u8]) -> bool {
+    line == b"AGENT:"
 }
 
 fn head_of(line: &[u8]) -> String {
@@ -116,7 +131,7 @@ fn line_facts(line: &[u8], is_21: bool) -> Vec<String> {
     let raw: Vec<(String, String)> = parts.flat_map(|param| param_facts(&param)).collect();
     let charset = raw.iter().find(|(name, _)| name == "CHARSET");
     let charset = charset
-        .filter(|_| is_quoted || !is_utf8)
+        .filter(|(_, set)| is_quoted || !is_utf8 || set.to_lowercase().starts_with("iso-2022"))
         .map(|(_, set)| set.as_str());
     let bytes = if is_quoted {
         unquoted(&line[colon + 1..])
@@ -163,7 +178,11 @@ fn line_facts(line: &[u8], is_21: bool) -> Vec<String> {
     if is_date {
         params.retain(|param| param != "VALUE=date" && !param.starts_with("X-APPLE-OMIT-YEAR"));
     }
-    let plain = if is_21 { plain_21 } else { plain };
+    let plain = match is_21 {
+        true if name == "AGENT" => |value: &str| value.replace('\n', "\u{2028}"),
+        true => plain_21,
+        false => plain,
+    };
     let values = match name.as_str() {
         "N" | "ADR" | "ORG" => vec![value.trim_end_matches(';').to_owned()],
         "CATEGORIES" => cut(&value.replace("\\,", "\u{1}"), ',')

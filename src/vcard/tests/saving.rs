@@ -207,6 +207,24 @@ fn residue_of_a_newer_program_is_carried() {
     assert_eq!(after.residue.encode().as_str(), text);
 }
 
+/// Somebody else may have written there what is no line of a card: it is not shown, and not lost.
+#[test]
+fn what_is_no_line_is_carried_and_never_shown() {
+    let body = "-\tEND:VCARD\n-\tno colon\n-\tKIND:group\n-\tX-GOOD:1\n-\tbegin:vcard\n-\t";
+    let text = format!("1 6 {:08x}\n{body}", crc32fast::hash(body.as_bytes()));
+    let residue = Residue::decode(&ResidueText::new(text)).unwrap();
+    let card = Card::from_server(ada(), residue);
+    let shown = render(&card, None, LF);
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("X-GOOD:1\nEND:VCARD\n"), "{shown}");
+    assert!(!shown.contains("no colon"), "{shown}");
+    let after = edited(&card, |text| text.replace("FN:Ada Lovelace", "FN:Ada"));
+    let kept = after.residue.encode();
+    for odd in ["END:VCARD", "no colon", "KIND:group", "begin:vcard"] {
+        assert!(kept.as_str().contains(&format!("odd\t{odd}")), "{kept:?}");
+    }
+}
+
 /// What other machines hold in a field is shown beside an equal line that was kept.
 #[test]
 fn of_two_equal_lines_one_is_the_fields() {

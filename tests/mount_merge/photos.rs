@@ -1,0 +1,171 @@
+//! Pictures that are changed here and elsewhere, and those of earlier versions.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::book::{Book, FILE, OUTAGE, SOON};
+use super::picture::{jpeg, line, unfolded, with};
+use super::state;
+use crate::support::eventually;
+
+impl Book {
+    /// Saves the card with another picture, and lets something happen before the service is asked anything.
+    #[track_caller]
+    fn save_picture_while(&self, number: u8, meanwhile: impl FnOnce()) -> String {
+        let text = unfolded(&self.text()).replace(&line(&jpeg(1)), &line(&jpeg(number)));
+        self.world.fail_with(
+            Some("GET"),
+            "changeKey",
+            u32::MAX,
+            503,
+            "ServiceUnavailable",
+        );
+        fs::write(self.path(), &text).unwrap();
+        meanwhile();
+        self.world.reconnect();
+        text
+    }
+}
+
+/// 6.1 "A conflict is the same property changed here and there to different values."
+#[test]
+fn a_picture_changed_here_and_there_is_a_conflict() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let text = book.save_picture_while(2, || book.world.api().put_photo(&book.id, &jpeg(3)));
+    eventually(OUTAGE, "the picture is not taken", || {
+        book.mount.sync().out.contains("PHOTO: changed elsewhere")
+    });
+    assert_eq!(book.photo(), Some(jpeg(3)));
+    assert_eq!(book.on_photo("PUT"), []);
+    book.refused("PHOTO: changed elsewhere");
+    assert_eq!(book.mount.read(&format!("Contacts/.{FILE}.rejected")), text);
+    book.shows(&jpeg(3));
+    assert_eq!(state(&book), "conflict");
+    // Saved once more, it is the answer to the picture that stands.
+    let again = unfolded(&book.text()).replace(&line(&jpeg(3)), &line(&jpeg(2)));
+    fs::write(book.path(), again).unwrap();
+    book.mount.in_step();
+    assert_eq!(
+        (book.photo(), state(&book)),
+        (Some(jpeg(2)), "synced".to_owned())
+    );
+    assert_eq!(book.names(), [FILE]);
+}
+
+/// 6.1 as above: to the same value is none.
+#[test]
+fn the_same_picture_here_and_there_is_no_conflict() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let text = book.save_picture_while(2, || book.world.api().put_photo(&book.id, &jpeg(2)));
+    book.settled();
+    assert_eq!(book.on_photo("PUT"), []);
+    assert_eq!(
+        (book.photo(), state(&book)),
+        (Some(jpeg(2)), "synced".to_owned())
+    );
+    assert_eq!((book.text(), book.names()), (text, vec![FILE.to_owned()]));
+}
+
+/// 3.7 "No overlap: the merged card is sent and the file shows it": a picture here, a property there.
+#[test]
+fn a_picture_changed_here_and_a_property_there_are_both_kept() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    book.save_picture_while(2, || {
+        book.world
+            .api()
+            .patch(&book.id, json!({"jobTitle": "Poet"}));
+    });
+    book.settled();
+    assert_eq!(book.photo(), Some(jpeg(2)));
+    assert_eq!(book.contact()["jobTitle"], "Poet");
+    book.shows(&jpeg(2));
+    eventually(SOON, "the job is shown", || {
+        book.text().contains("TITLE:Poet")
+    });
+    assert_eq!(
+        (state(&book), book.names()),
+        ("synced".to_owned(), vec![FILE.to_owned()])
+    );
+}
+
+/// 3.7 as above: a property here, a picture there.
+#[test]
+fn a_property_changed_here_and_a_picture_there_are_both_kept() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    book.world.disconnect();
+    book.save_phone("+44 2");
+    book.world.reconnect();
+    book.world.api().put_photo(&book.id, &jpeg(3));
+    book.settled();
+    assert_eq!(book.photo(), Some(jpeg(3)));
+    assert_eq!(book.contact()["mobilePhone"], "+44 2");
+    book.shows(&jpeg(3));
+    assert!(book.text().contains("+44 2"));
+    assert_eq!(
+        (state(&book), book.names()),
+        ("synced".to_owned(), vec![FILE.to_owned()])
+    );
+}
+
+/// 4.13 "contactfs restore FILE[@VERSION]": the picture of that version comes back too.
+#[test]
+fn an_earlier_version_comes_back_with_its_picture() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let first = book.text();
+    let second = unfolded(&first).replace(&line(&jpeg(1)), &line(&jpeg(2)));
+    fs::write(book.path(), &second).unwrap();
+    book.mount.in_step();
+    assert_eq!(book.photo(), Some(jpeg(2)));
+    book.world.clear_log();
+    let path = book.path();
+    book.world.run(&["restore", path.to_str().unwrap()]).ok();
+    assert_eq!(book.text(), first);
+    assert_eq!(book.one_write("PUT"), json!(null));
+    assert_eq!((book.photo(), book.text()), (Some(jpeg(1)), first));
+}
+
+/// 4.13 "(also for a deleted file)".
+#[test]
+fn a_deleted_contact_comes_back_with_its_picture() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let text = book.text();
+    fs::remove_file(book.path()).unwrap();
+    book.mount.in_step();
+    assert_eq!(book.world.api().count(), 0);
+    let path = book.path();
+    book.world.run(&["restore", path.to_str().unwrap()]).ok();
+    book.mount.in_step();
+    let ada = book.world.api().contact("Ada Byron").unwrap();
+    let there = book.world.api().photo(&crate::support::id(&ada));
+    assert_eq!((there, book.text()), (Some(jpeg(1)), text));
+}
+
+/// An earlier version without a picture takes away the one that is there.
+#[test]
+fn an_earlier_version_without_a_picture_comes_back_without() {
+    let Some(book) = Book::open() else { return };
+    book.world
+        .api()
+        .control("POST", "settings", &json!({"removes_photos": true}));
+    let first = book.text();
+    fs::write(book.path(), with(&first, &line(&jpeg(1)))).unwrap();
+    book.mount.in_step();
+    assert_eq!(book.photo(), Some(jpeg(1)));
+    let path = book.path();
+    book.world.run(&["restore", path.to_str().unwrap()]).ok();
+    book.mount.in_step();
+    assert_eq!((book.photo(), book.text()), (None, first));
+}
