@@ -128,6 +128,13 @@ pub enum Event {
         /// Whether a change made elsewhere put another inode in its place (behaviour 2.3).
         replaced: bool,
     },
+    /// An inode's attributes changed in the store at this time, as its mirror knows but for the time itself.
+    Stamped {
+        /// The inode.
+        ino: Ino,
+        /// When.
+        at: Stamp,
+    },
     /// A folder's first full load is complete.
     Loaded(Ino),
 }

@@ -6,6 +6,8 @@
 //!
 //! Lock order: `edit`, the store's writer lock, `memory`, then the caches. No operation takes `memory` while it waits.
 
+mod about;
+mod accept;
 mod cache;
 mod commit;
 mod data;
@@ -13,6 +15,7 @@ mod dir;
 mod error;
 mod memory;
 mod rename;
+mod room;
 #[cfg(test)]
 mod tests;
 mod writers;
@@ -23,11 +26,13 @@ use std::time::Duration;
 
 pub use crate::store::Problem;
 pub use crate::vcard::CardErrorKind;
+pub use about::About;
 pub use commit::Ticket;
 pub use data::SetAttr;
 pub use dir::Entry;
 pub use error::Error;
 pub use rename::Target;
+pub use room::Sought;
 
 use crate::model::{Ino, Stamp};
 use crate::names;
@@ -42,6 +47,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Longest file name, in bytes, as on any Linux filesystem.
 const NAME_MAX: usize = 255;
 
+/// The unit in which a file's room on the disk is counted.
+const BLOCK: u64 = 512;
+
 /// What the tree is told by the mount's options.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -55,6 +63,10 @@ pub struct Settings {
     pub uid: u32,
     /// The group of every file.
     pub gid: u32,
+    /// The permission bits of a contact's file.
+    pub file_mode: u16,
+    /// The permission bits of a folder's directory.
+    pub dir_mode: u16,
 }
 
 /// What kind of file an inode is.
@@ -81,6 +93,10 @@ pub struct Stat {
     pub nlink: u32,
     /// Length in bytes.
     pub size: u64,
+    /// Room on the disk, in units of 512 bytes.
+    pub blocks: u64,
+    /// Last access, as a program set it; the last change of the bytes unless one did.
+    pub atime: Stamp,
     /// Last change of the bytes.
     pub mtime: Stamp,
     /// Last change of bytes or attributes.
@@ -220,8 +236,10 @@ impl Tree {
         if let Some(problem) = problem {
             return Ok(Some(Err(problem)));
         }
-        let is_named = self.stat(ticket.ino).is_ok_and(|stat| stat.nlink > 0);
-        if is_named && !is_contact {
+        let is_draft = self
+            .kind(ticket.ino)
+            .is_ok_and(|kind| kind == InodeKind::Card(None));
+        if is_draft && !is_contact {
             // A new contact that the service refused is a draft again.
             let sentence = "refused: the .error file beside it says why".to_owned();
             return Ok(Some(Err(Problem::Rejected(sentence))));
@@ -243,13 +261,7 @@ impl Tree {
     #[must_use]
     pub fn path_of(&self, ino: Ino) -> Option<String> {
         let memory = self.memory();
-        let (dir, name) = memory.iter().find_map(|(dir, node)| {
-            let names = node.dir.as_deref()?;
-            names
-                .names()
-                .find(|(_, child)| *child == ino)
-                .map(|(name, _)| (dir, name.to_owned()))
-        })?;
+        let (dir, name) = memory.name_of(ino)?;
         Some(memory.path(dir, &name))
     }
 
@@ -279,7 +291,7 @@ impl Tree {
     fn stat_of(&self, ino: Ino, node: &Node) -> Stat {
         let (kind, nlink, size) = match &node.kind {
             InodeKind::Root | InodeKind::Folder(_) | InodeKind::Dir => {
-                (FileKind::Directory, 2, 4096)
+                (FileKind::Directory, node.dir_links(), 4096)
             }
             InodeKind::Card(_) | InodeKind::File => (FileKind::Regular, node.nlink, node.attr.size),
             InodeKind::Symlink(target) => (FileKind::Symlink, node.nlink, target.len() as u64),
@@ -287,9 +299,15 @@ impl Tree {
         Stat {
             ino,
             kind,
-            mode: node.attr.mode,
+            mode: node.mode.unwrap_or(match &node.kind {
+                InodeKind::Card(_) => self.settings.file_mode,
+                InodeKind::Root | InodeKind::Folder(_) => self.settings.dir_mode,
+                InodeKind::Dir | InodeKind::File | InodeKind::Symlink(_) => node.attr.mode,
+            }),
             nlink,
             size,
+            blocks: node.blocks.unwrap_or_else(|| size.div_ceil(BLOCK)),
+            atime: node.atime.unwrap_or(node.attr.mtime),
             mtime: node.attr.mtime,
             ctime: node.attr.ctime,
             uid: self.settings.uid,
@@ -376,7 +394,7 @@ fn change(event: Event) -> Option<Change> {
         Event::Linked { dir, name, .. } => Some(Change::Linked { dir, name }),
         Event::Unlinked { dir, name, ino, .. } => Some(Change::Unlinked { dir, name, ino }),
         Event::Loaded(dir) => Some(Change::Loaded(dir)),
-        Event::Inode(_) | Event::Dropped { .. } => None,
+        Event::Inode(_) | Event::Dropped { .. } | Event::Stamped { .. } => None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use contactfs::observe::status::{Connection, FolderStatus, Item, Status};
+use contactfs::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
 
 type Options = BTreeMap<String, BTreeSet<String>>;
 
@@ -88,6 +88,10 @@ fn every_status_key_is_in_the_page() {
         .collect();
     let mut keys = BTreeSet::new();
     collect_keys(&serde_json::to_value(full_status()).unwrap(), &mut keys);
+    collect_keys(
+        &serde_json::to_value(FileStatus::default()).unwrap(),
+        &mut keys,
+    );
     for key in &keys {
         assert!(
             words.contains(key.as_str()),

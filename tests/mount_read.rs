@@ -23,6 +23,8 @@ mod newcomer;
 mod offline;
 #[path = "mount_read/origin.rs"]
 mod origin;
+#[path = "mount_read/owners.rs"]
+mod owners;
 #[path = "mount_read/proxy.rs"]
 mod proxy;
 #[path = "mount_read/report.rs"]
@@ -31,8 +33,12 @@ mod report;
 mod stable;
 #[path = "mount_read/tools.rs"]
 mod tools;
+#[path = "mount_read/watch.rs"]
+mod watch;
 #[path = "mount_read/whole.rs"]
 mod whole;
+#[path = "mount_read/xattr.rs"]
+mod xattr;
 
 use std::collections::BTreeMap;
 use std::fs;

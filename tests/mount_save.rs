@@ -37,6 +37,8 @@ mod photo_places;
 mod photo_sending;
 #[path = "mount_save/picture.rs"]
 mod picture;
+#[path = "mount_save/posix.rs"]
+mod posix;
 #[path = "mount_save/quiet.rs"]
 mod quiet;
 #[path = "mount_save/renames.rs"]

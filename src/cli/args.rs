@@ -17,7 +17,7 @@ use clap_complete::Shell;
 
 pub(super) use accounts::{AccountsArgs, LoginArgs, LogoutArgs};
 pub(super) use carry::{CategoriesArgs, ExportArgs, ImportArgs};
-pub(super) use options::{CardOptions, LogOptions};
+pub(super) use options::{CardOptions, FileOptions, LogOptions};
 pub(super) use past::{
     ConflictsArgs, ConflictsCommand, DeletesArgs, DeletesCommand, HistoryArgs, ResolveArgs,
     RestoreArgs, ScratchArgs, ScratchCommand,
@@ -176,6 +176,9 @@ pub(super) struct MountArgs {
     /// The second half of --daemon: report to the parent on standard output.
     #[arg(long, hide = true)]
     pub(super) detached: bool,
+
+    #[command(flatten)]
+    pub(super) files: FileOptions,
 
     #[command(flatten)]
     pub(super) card: CardOptions,

@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(error.to_string(), format!("unknown mount option '{typed}'"));
             assert_eq!(error.hints(), [format!("Did you mean '{nearest}'?")]);
         }
-        assert!(expanded("uid=1000").unwrap_err().hints()[0].contains("--help"));
+        assert!(expanded("umask=022").unwrap_err().hints()[0].contains("--help"));
         assert!(expanded("detached").is_err());
     }
 

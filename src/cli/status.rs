@@ -10,7 +10,7 @@ use super::error::{CliError, Exit};
 use super::{output, target};
 use crate::daemon::control::{CallError, Reply, Request};
 use crate::daemon::registry::LiveMount;
-use crate::observe::status::{Connection, FolderStatus, Item, Status};
+use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
 
 /// What `--json` prints for mounts.
 #[derive(Debug, Default, Serialize)]
@@ -77,8 +77,8 @@ fn file(mount: &LiveMount, below: &Path, json: bool) -> Result<Exit, CliError> {
     let request = Request::FileStatus {
         path: below.to_string_lossy().into_owned(),
     };
-    let item = match target::ask(mount, &request)? {
-        Reply::FileStatus(Some(item)) => item,
+    let status = match target::ask(mount, &request)? {
+        Reply::FileStatus(Some(status)) => status,
         Reply::FileStatus(None) => {
             let shown = mount.dir.join(below);
             return Err(CliError::failed(
@@ -89,14 +89,32 @@ fn file(mount: &LiveMount, below: &Path, json: bool) -> Result<Exit, CliError> {
         _ => return Err(target::confused(mount)),
     };
     if json {
-        output::json(&item)?;
+        output::json(&status)?;
     } else {
-        output::line(&item_line(&item))?;
-        if let Some(id) = &item.id {
-            output::line(&format!("  id {id}"))?;
+        for line in file_lines(&status) {
+            output::line(&line)?;
         }
     }
-    Ok(Exit::of_health(item.exit_code()))
+    Ok(Exit::of_health(status.item.exit_code()))
+}
+
+fn file_lines(status: &FileStatus) -> Vec<String> {
+    let mut lines = vec![item_line(&status.item)];
+    let facts = [
+        ("id", status.item.id.clone()),
+        ("version", status.change_key.clone()),
+        ("made", status.created.map(|made| format!("{made:.0}"))),
+    ];
+    for (name, fact) in facts {
+        lines.extend(fact.map(|fact| format!("  {name} {fact}")));
+    }
+    lines.extend(status.versions.iter().map(|kept| {
+        format!(
+            "  earlier version {}, until {:.0}, {}",
+            kept.version, kept.ended, kept.fate
+        )
+    }));
+    lines
 }
 
 fn print(report: &Report) -> Result<(), CliError> {

@@ -16,6 +16,16 @@ pub struct MountSettings {
     pub allow_root: bool,
     /// The mount point may hold files, which are hidden while mounted.
     pub allow_non_empty: bool,
+    /// The owner that files show; the mounting user unless given.
+    pub uid: Option<u32>,
+    /// The group that files show; the mounting user's unless given.
+    pub gid: Option<u32>,
+    /// Permission bits of contacts' files (behaviour 1.2).
+    pub file_mode: u16,
+    /// Permission bits of folders' directories (behaviour 1.2).
+    pub dir_mode: u16,
+    /// Contacts' files have extended attributes (behaviour 1.8).
+    pub xattr: bool,
     /// Time between two delta rounds of a folder (behaviour 2.1).
     pub poll_interval: Duration,
     /// `close` waits as `fsync` does (behaviour 3.4).

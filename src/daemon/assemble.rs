@@ -131,8 +131,10 @@ pub(super) fn tree_settings(settings: &MountSettings) -> tree::Settings {
         read_only: settings.read_only,
         delete_grace: settings.delete_grace,
         cache_size: NonZeroUsize::new(settings.cache_size).unwrap_or(NonZeroUsize::MIN),
-        uid: rustix::process::geteuid().as_raw(),
-        gid: rustix::process::getegid().as_raw(),
+        uid: settings.uid.unwrap_or(rustix::process::geteuid().as_raw()),
+        gid: settings.gid.unwrap_or(rustix::process::getegid().as_raw()),
+        file_mode: settings.file_mode,
+        dir_mode: settings.dir_mode,
     }
 }
 
@@ -143,5 +145,6 @@ pub(super) fn fs_options(settings: &MountSettings) -> fs::Options {
         allow_root: settings.allow_root,
         fsync_timeout: settings.fsync_timeout,
         sync: settings.sync,
+        xattr: settings.xattr,
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::observe::categories::Categories;
 use crate::observe::past::{Conflict, Version};
-use crate::observe::status::{Item, Status};
+use crate::observe::status::{FileStatus, Item, Status};
 
 pub use client::{CallError, call};
 pub use server::{ControlServer, serve};
@@ -58,7 +58,7 @@ pub enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),
     /// To [`Request::FileStatus`]; `None` when there is no such file.
-    FileStatus(Option<Item>),
+    FileStatus(Option<Box<FileStatus>>),
     /// To [`Request::Conflicts`].
     Conflicts(Vec<Conflict>),
     /// To [`Request::History`], the newest first.
@@ -95,7 +95,7 @@ pub trait Handler: Send + Sync {
     fn status(&self) -> Status;
 
     /// The state of one file, by its path relative to the mount point.
-    fn file_status(&self, path: &str) -> Option<Item>;
+    fn file_status(&self, path: &str) -> Option<FileStatus>;
 
     /// Every contact in conflict.
     fn conflicts(&self) -> Vec<Conflict>;

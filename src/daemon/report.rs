@@ -12,7 +12,7 @@ use crate::config::{Account, MountSettings};
 use crate::model::Stamp;
 use crate::observe::categories::Categories;
 use crate::observe::past::{Conflict, Version};
-use crate::observe::status::{Connection, FolderStatus, Item, Status};
+use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
 use crate::store::{self, Pending, Problem, Store, Tx};
 use crate::sync::{self, Command, Engine};
 use crate::tree::Tree;
@@ -151,26 +151,19 @@ impl Handler for Report {
         }
     }
 
-    fn file_status(&self, path: &str) -> Option<Item> {
+    fn file_status(&self, path: &str) -> Option<FileStatus> {
         let ino = self.tree.find(path)?;
-        let status = self.status();
-        let special = [
-            status.drafts,
-            status.conflicts,
-            status.rejected,
-            status.pending,
-        ];
-        let contact = self.store.contact_at(ino).ok().flatten();
-        let id = contact.and_then(|contact| contact.graph);
-        let found = special.into_iter().flatten().find(|item| item.path == path);
-        let item = found.unwrap_or_else(|| Item {
-            path: path.to_owned(),
-            state: "synced".to_owned(),
-            ..Item::default()
-        });
-        Some(Item {
-            id: id.map(|id| id.to_string()),
-            ..item
+        let about = self.tree.about(ino).ok().flatten()?;
+        Some(FileStatus {
+            item: Item {
+                path: path.to_owned(),
+                state: about.state.to_owned(),
+                reason: about.error,
+                id: about.id.map(|id| id.to_string()),
+            },
+            change_key: about.change_key.map(|key| key.to_string()),
+            created: about.created.map(Stamp::to_timestamp),
+            versions: self.history(path),
         })
     }
 

@@ -20,6 +20,8 @@ pub(super) fn errno(error: &Error) -> Errno {
         Error::Invalid | Error::Incomplete => Errno::EINVAL,
         Error::Card(error) => card(&error.kind),
         Error::TooBig => Errno::EFBIG,
+        Error::NotSupported => Errno::EOPNOTSUPP,
+        Error::BeyondEnd => Errno::ENXIO,
         Error::NotTaken(Problem::Rejected(_)) => Errno::EINVAL,
         // EBUSY, not ESTALE: the file is there and can be read again at once.
         Error::NotTaken(Problem::Conflict(_)) | Error::Stale => Errno::EBUSY,

@@ -30,6 +30,8 @@ pub struct Options {
     pub fsync_timeout: Duration,
     /// Whether `close` waits as `fsync` does.
     pub sync: bool,
+    /// Whether contacts' files have extended attributes.
+    pub xattr: bool,
 }
 
 /// Called when a mount has ended.

@@ -9,15 +9,16 @@ use fuser::{
     BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
     INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr,
     ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
-    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use super::errno::errno;
 use super::mount::{OnEnd, Options};
 use super::wait::Waits;
 use super::worker::Worker;
+use super::xattr;
 use crate::model::{Ino, Stamp};
-use crate::tree::{Error, FileKind, Result, SetAttr, Stat, Target, Ticket, Tree};
+use crate::tree::{Error, FileKind, Result, SetAttr, Sought, Stat, Target, Ticket, Tree};
 
 /// As good as for ever: what changes elsewhere is invalidated.
 const TTL: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -30,6 +31,7 @@ pub(super) struct Ops {
     waits: Arc<Waits>,
     read_only: bool,
     sync: bool,
+    xattr: bool,
     fsync_timeout: Duration,
     worker: Worker,
     on_end: OnEnd,
@@ -45,6 +47,7 @@ impl Ops {
         let Options {
             read_only,
             sync,
+            xattr,
             fsync_timeout,
             ..
         } = *options;
@@ -53,6 +56,7 @@ impl Ops {
             waits,
             read_only,
             sync,
+            xattr,
             fsync_timeout,
             worker: Worker::start()?,
             on_end,
@@ -137,7 +141,7 @@ impl Filesystem for Ops {
         uid: Option<u32>,
         gid: Option<u32>,
         size: Option<u64>,
-        _atime: Option<TimeOrNow>,
+        atime: Option<TimeOrNow>,
         mtime: Option<TimeOrNow>,
         _ctime: Option<SystemTime>,
         _fh: Option<FileHandle>,
@@ -147,16 +151,13 @@ impl Filesystem for Ops {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        let mtime = mtime.map(|time| match time {
-            TimeOrNow::SpecificTime(time) => time.into(),
-            TimeOrNow::Now => Stamp::now(),
-        });
         let wanted = SetAttr {
             mode: mode.map(permissions),
             uid,
             gid,
             size,
-            mtime,
+            atime: atime.map(stamp),
+            mtime: mtime.map(stamp),
         };
         attributes(self.tree.set_attr(Ino(ino.0), wanted, req.pid()), reply);
     }
@@ -418,21 +419,33 @@ impl Filesystem for Ops {
 
     /// ENOSYS makes the kernel stop asking for the life of the mount; any other answer costs two requests per file of
     /// every `ls -l` (behaviour 1.8).
-    fn getxattr(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _name: &OsStr,
-        _size: u32,
-        reply: ReplyXattr,
-    ) {
-        reply.error(Errno::ENOSYS);
+    fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        if !self.xattr {
+            return reply.error(Errno::ENOSYS);
+        }
+        let about = self.tree.about(Ino(ino.0));
+        match about.map(|about| about.and_then(|about| xattr::value(&about, name))) {
+            Ok(Some(value)) => xattr::answer(value.as_bytes(), size, reply),
+            Ok(None) => reply.error(Errno::NO_XATTR),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
-    fn listxattr(&self, _req: &Request, _ino: INodeNo, _size: u32, reply: ReplyXattr) {
-        reply.error(Errno::ENOSYS);
+    fn listxattr(&self, _req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        if !self.xattr {
+            return reply.error(Errno::ENOSYS);
+        }
+        match self.tree.about(Ino(ino.0)) {
+            Ok(about) => xattr::answer(
+                &about.map(|about| xattr::names(&about)).unwrap_or_default(),
+                size,
+                reply,
+            ),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
+    /// The kernel turns ENOSYS into EOPNOTSUPP: attributes are for reading only.
     fn setxattr(
         &self,
         _req: &Request,
@@ -448,6 +461,41 @@ impl Filesystem for Ops {
 
     fn removexattr(&self, _req: &Request, _ino: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
         reply.error(Errno::ENOSYS);
+    }
+
+    fn fallocate(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        let mode = mode.cast_unsigned();
+        answer(self.tree.allocate(Ino(ino.0), offset, length, mode), reply);
+    }
+
+    fn lseek(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let sought = match whence {
+            libc::SEEK_DATA => Sought::Data,
+            libc::SEEK_HOLE => Sought::Hole,
+            _ => return reply.error(Errno::EINVAL), // The kernel does the others itself.
+        };
+        let from = u64::try_from(offset).map_err(|_| Error::BeyondEnd);
+        match from.and_then(|from| self.tree.seek(Ino(ino.0), from, sought)) {
+            Ok(place) => reply.offset(i64::try_from(place).unwrap_or(i64::MAX)),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
     /// Every program that asks whether a file is a terminal asks this; without an answer each question is logged.
@@ -533,6 +581,8 @@ fn negative(reply: ReplyEntry) {
         mode: 0,
         nlink: 0,
         size: 0,
+        blocks: 0,
+        atime: Stamp::default(),
         mtime: Stamp::default(),
         ctime: Stamp::default(),
         uid: 0,
@@ -545,8 +595,8 @@ fn file_attr(stat: &Stat) -> FileAttr {
     FileAttr {
         ino: INodeNo(stat.ino.0),
         size: stat.size,
-        blocks: stat.size.div_ceil(512),
-        atime: stat.mtime.into(),
+        blocks: stat.blocks,
+        atime: stat.atime.into(),
         mtime: stat.mtime.into(),
         ctime: stat.ctime.into(),
         crtime: SystemTime::UNIX_EPOCH,
@@ -566,6 +616,13 @@ fn file_type(kind: &FileKind) -> FileType {
         FileKind::Directory => FileType::Directory,
         FileKind::Regular => FileType::RegularFile,
         FileKind::Symlink => FileType::Symlink,
+    }
+}
+
+fn stamp(time: TimeOrNow) -> Stamp {
+    match time {
+        TimeOrNow::SpecificTime(time) => time.into(),
+        TimeOrNow::Now => Stamp::now(),
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::past::Version;
+
 /// A snapshot of one mount.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -94,6 +96,20 @@ pub struct Item {
     pub reason: Option<String>,
     /// The contact's id at the service, once it has one.
     pub id: Option<String>,
+}
+
+/// What is known of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStatus {
+    /// The file and its state.
+    #[serde(flatten)]
+    pub item: Item,
+    /// The contact's version at the service, as last heard of.
+    pub change_key: Option<String>,
+    /// When the contact was made at the service.
+    pub created: Option<Timestamp>,
+    /// Earlier versions that are kept, the newest first.
+    pub versions: Vec<Version>,
 }
 
 impl Status {

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::model::Ino;
@@ -75,6 +75,12 @@ impl Blobs {
     #[must_use]
     pub fn len(&self, ino: Ino) -> u64 {
         fs::metadata(self.path(ino)).map_or(0, |meta| meta.len())
+    }
+
+    /// The length of an inode's file and the room it takes, in units of 512 bytes; none when there is no file.
+    #[must_use]
+    pub fn size(&self, ino: Ino) -> (u64, Option<u64>) {
+        fs::metadata(self.path(ino)).map_or((0, None), |meta| (meta.len(), Some(meta.blocks())))
     }
 
     /// Removes an inode's file; one that is not there is no error.

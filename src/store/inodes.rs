@@ -198,6 +198,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Writes the attributes of an inode whose names change now; of one that has no row any more nothing is kept.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn stamp(&mut self, ino: Ino, attr: Attr) -> Result<()> {
+        let at = self.now;
+        self.keep_attr(ino, Attr { ctime: at, ..attr })?;
+        self.emit(Event::Stamped { ino, at });
+        Ok(())
+    }
+
     /// An inode's row.
     ///
     /// # Errors

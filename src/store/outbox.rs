@@ -199,7 +199,8 @@ impl Store {
         })
     }
 
-    /// Whether a row, or an earlier one of its contact, still waits; and how often it was tried.
+    /// Whether a row, or an earlier one of its contact, or one that carries either's text on, still waits; and how often
+    /// it was tried.
     ///
     /// # Errors
     /// When the database fails.
@@ -207,9 +208,24 @@ impl Store {
         self.read(|sql| {
             Ok(sql
                 .prepare_cached(
-                    "SELECT max(attempts) FROM outbox WHERE contact = ?1 AND seq <= ?2",
+                    "SELECT max(attempts) FROM outbox WHERE contact = ?1 AND coalesce(first, seq) <= ?2",
                 )?
                 .query_row((contact.0, upto.0), |row| row.get(0))?)
+        })
+    }
+
+    /// Whether anything of a contact waits, and why the first of it failed last time if it did.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn queued(&self, contact: RowId) -> Result<Option<Option<String>>> {
+        self.read(|sql| {
+            Ok(sql
+                .prepare_cached(
+                    "SELECT last_error FROM outbox WHERE contact = ?1 ORDER BY seq LIMIT 1",
+                )?
+                .query_row([contact.0], |row| row.get(0))
+                .optional()?)
         })
     }
 
@@ -292,6 +308,16 @@ impl Tx<'_> {
             "contact = ?1 AND op <> 'photo' ORDER BY seq DESC LIMIT 1",
             contact.0,
         )
+    }
+
+    /// The number that was given last: whatever has been queued so far has no greater one.
+    pub(super) fn last_queued(&self) -> Result<Seq> {
+        let last = self
+            .sql
+            .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(Seq(last.unwrap_or(0)))
     }
 
     /// The first row of a contact.

@@ -53,6 +53,15 @@ impl Store {
             .map(|(_, problem)| problem))
     }
 
+    /// Why a contact's last save was not taken, if it was not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn problem_of(&self, contact: RowId) -> Result<Option<Problem>> {
+        let mut problems = self.problems_where("id = ?1", [contact.0])?;
+        Ok(problems.pop().map(|(_, problem)| problem))
+    }
+
     /// Every file whose last save was not taken.
     ///
     /// # Errors
@@ -198,14 +207,14 @@ impl Tx<'_> {
         if contact.graph.is_some() && self.is_deleted(contact.id)? {
             return self.drop_job(seq); // The deletion goes on.
         }
-        let last = self.last_job(contact.id)?.map_or(seq, |job| job.seq);
         // An accepted save clears the problem: one that is there is of a later text, which was edited from this one.
         let is_later_kept = self.has_problem(contact.id)?;
         self.drop_jobs(contact.id)?;
         if contact.graph.is_none() {
             return self.back_to_draft(&contact, problem);
         }
-        self.set_problem(contact.id, Some(last), problem)?;
+        let all = self.last_queued()?;
+        self.set_problem(contact.id, Some(all), problem)?;
         let Some(ino) = contact.ino else {
             return Ok(());
         };

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -193,4 +193,9 @@ CREATE INDEX sidecar_contact ON sidecar(contact);
 /// Only a picture that a program has read is taken away by a text without it.
 const V6: &str = "
 ALTER TABLE shown ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Whoever waits for a save waits for the row that carries its text, whatever that has become.
+const V7: &str = "
+ALTER TABLE outbox ADD COLUMN first INTEGER;     -- the number under which the oldest text it carries was queued, if another
 ";

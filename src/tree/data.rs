@@ -1,12 +1,12 @@
 //! Bytes and attributes of files: read, write, truncate, times and modes.
 
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
 use super::{Error, Result, Stat, Tree};
 use crate::model::{Ino, Stamp};
-use crate::store::{InodeKind, InodeRow};
+use crate::store::{InodeKind, InodeRow, Tx};
 use crate::vcard;
 
 /// What `setattr` asks for.
@@ -20,6 +20,8 @@ pub struct SetAttr {
     pub gid: Option<u32>,
     /// New length.
     pub size: Option<u64>,
+    /// New time of last access.
+    pub atime: Option<Stamp>,
     /// New time of last change.
     pub mtime: Option<Stamp>,
 }
@@ -119,7 +121,7 @@ impl Tree {
         self.begin_edit(ino, true)?;
         let file = self.cache.file(&self.store, ino)?;
         file.write_all_at(data, offset)?;
-        self.edited(ino, pid, |size| size.max(end));
+        self.edited(ino, &file, pid, |size| size.max(end));
         Ok(data.len())
     }
 
@@ -127,8 +129,9 @@ impl Tree {
         let _edit = self.edit();
         self.check_length(ino, size)?;
         self.begin_edit(ino, size > 0)?;
-        self.cache.file(&self.store, ino)?.set_len(size)?;
-        self.edited(ino, pid, |_| size);
+        let file = self.cache.file(&self.store, ino)?;
+        file.set_len(size)?;
+        self.edited(ino, &file, pid, |_| size);
         Ok(())
     }
 
@@ -180,7 +183,15 @@ impl Tree {
         }
     }
 
-    fn edited(&self, ino: Ino, pid: u32, size: impl FnOnce(u64) -> u64) {
+    /// Notes what a change of its backing file means for a file.
+    pub(super) fn edited(
+        &self,
+        ino: Ino,
+        file: &std::fs::File,
+        pid: u32,
+        size: impl FnOnce(u64) -> u64,
+    ) {
+        let blocks = file.metadata().ok().map(|meta| meta.blocks());
         let is_card = {
             let mut memory = self.memory();
             let Some(node) = memory.get_mut(ino) else {
@@ -188,6 +199,7 @@ impl Tree {
             };
             let now = Stamp::now();
             node.attr.size = size(node.attr.size);
+            node.blocks = blocks;
             node.attr.mtime = now;
             node.attr.ctime = now;
             node.unsaved = true;
@@ -208,7 +220,8 @@ impl Tree {
 
     /// Changes attributes.
     ///
-    /// A card's mode is remembered for this session only, its owner never changes (behaviour 5.5).
+    /// The mode of a card or a folder is remembered as long as the mount lasts, and so is the time of access of any file;
+    /// an owner never changes (behaviour 5.5).
     ///
     /// # Errors
     /// [`Error::NotPermitted`] for another owner, or a failure of the local disk.
@@ -226,36 +239,41 @@ impl Tree {
         if let Some(size) = wanted.size {
             self.truncate(ino, size, pid)?;
         }
-        if wanted.mode.is_some() || wanted.mtime.is_some() {
-            self.set_mode_and_time(ino, wanted)?;
+        if wanted.mode.is_some() || wanted.mtime.is_some() || wanted.atime.is_some() {
+            self.set_mode_and_times(ino, wanted)?;
         }
         self.stat(ino)
     }
 
-    fn set_mode_and_time(&self, ino: Ino, wanted: SetAttr) -> Result<()> {
+    fn set_mode_and_times(&self, ino: Ino, wanted: SetAttr) -> Result<()> {
         let row = {
             let mut memory = self.memory();
             let node = memory.get_mut(ino).ok_or(Error::NotFound)?;
             node.attr.ctime = Stamp::now();
+            node.atime = wanted.atime.or(node.atime);
             node.attr.mtime = wanted.mtime.unwrap_or(node.attr.mtime);
-            node.attr.mode = wanted.mode.unwrap_or(node.attr.mode);
+            match node.kind {
+                InodeKind::Dir | InodeKind::File | InodeKind::Symlink(_) => {
+                    node.attr.mode = wanted.mode.unwrap_or(node.attr.mode);
+                }
+                InodeKind::Root | InodeKind::Folder(_) | InodeKind::Card(_) => {
+                    node.mode = wanted.mode.or(node.mode);
+                }
+            }
             node.row(ino)
         };
         self.save_row(row)
     }
 
     /// Writes attributes that changed in memory only; an inode without a name has no row to write.
-    pub(super) fn save_row(&self, mut row: InodeRow) -> Result<()> {
-        self.change(|tx| {
-            let Some(kept) = tx.inode(row.ino)? else {
-                return Ok(());
-            };
-            if matches!(row.kind, InodeKind::Card(_)) {
-                row.attr.mode = kept.attr.mode;
-            }
-            tx.keep_attr(row.ino, row.attr)?;
-            Ok(())
-        })
+    pub(super) fn save_row(&self, row: InodeRow) -> Result<()> {
+        self.change(|tx| Ok(tx.keep_attr(row.ino, row.attr)?))
+    }
+
+    /// Writes the attributes of an inode whose names a change of state changes: they may be newer in memory.
+    pub(super) fn stamp(&self, tx: &mut Tx<'_>, ino: Ino) -> Result<()> {
+        let attr = self.memory().get(ino).map(|node| node.attr);
+        attr.map_or(Ok(()), |attr| Ok(tx.stamp(ino, attr)?))
     }
 }
 

@@ -175,10 +175,10 @@ impl Tree {
                 return Err(Error::NotPermitted("a contact has one name"));
             }
             (InodeKind::File, Place::Card) => {
-                self.save_attr(ino)?;
                 let since = self.made_lately(ino);
                 self.change(|tx| {
                     check_free(tx, dir, name)?;
+                    self.stamp(tx, ino)?;
                     tx.link(dir, name, ino)?;
                     super::rename::become_card(tx, ino, (dir, name), since)
                 })?;
@@ -186,6 +186,7 @@ impl Tree {
             (InodeKind::File | InodeKind::Card(_) | InodeKind::Symlink(_), _) => {
                 self.change(|tx| {
                     check_free(tx, dir, name)?;
+                    self.stamp(tx, ino)?;
                     Ok(tx.link(dir, name, ino)?)
                 })?;
             }
@@ -212,7 +213,10 @@ impl Tree {
             return Err(Error::IsDir);
         }
         let grace = self.settings.delete_grace;
-        self.change(|tx| remove_name(tx, dir, name, ino, grace))?;
+        self.change(|tx| {
+            self.stamp(tx, ino)?;
+            remove_name(tx, dir, name, ino, grace)
+        })?;
         if !self.memory().get(ino).is_some_and(|node| node.dirty) {
             self.writers().forget(ino);
         }
@@ -290,11 +294,6 @@ impl Tree {
             Place::Card if !entries.loaded => Err(Error::NotLoaded),
             place => Ok(place),
         }
-    }
-
-    /// Brings the store's row up to the attributes in memory.
-    pub(super) fn save_attr(&self, ino: Ino) -> Result<()> {
-        self.save_row(self.row(ino)?)
     }
 
     /// The kernel is about to be told of a new file.

@@ -47,6 +47,12 @@ pub enum Error {
     /// The text is no acceptable card.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// The operation is not offered for this kind of file, and programs do without.
+    #[error("not supported")]
+    NotSupported,
+    /// There is no data, or no hole, after that place.
+    #[error("beyond the end of the file")]
+    BeyondEnd,
     /// The text is not complete; only `fsync` says so.
     #[error("the card is not complete: no END:VCARD yet")]
     Incomplete,

@@ -30,6 +30,12 @@ pub(super) struct Node {
     pub(super) read: bool,
     /// Of a scratch file: when it was made, if that was since the mount began.
     pub(super) made: Option<Stamp>,
+    /// Permission bits that last as long as the mount: of contacts and folders (behaviour 5.5).
+    pub(super) mode: Option<u16>,
+    /// A time of last access that a program set; it lasts as long as the mount.
+    pub(super) atime: Option<Stamp>,
+    /// Of a file with a backing file: the room that takes, which holes make less than the length.
+    pub(super) blocks: Option<u64>,
     /// Its entries, when it is a directory.
     pub(super) dir: Option<Box<Dir>>,
 }
@@ -50,6 +56,14 @@ impl Node {
         self.dirty || self.kind == InodeKind::File
     }
 
+    /// How many names a directory has, counting its own "." and each subdirectory's "..".
+    pub(super) fn dir_links(&self) -> u32 {
+        match &self.dir {
+            Some(dir) if dir.parent.is_none() || self.nlink > 0 => 2 + dir.subdirs,
+            _ => 0,
+        }
+    }
+
     fn lost(&mut self, dir: Ino, name: &str) {
         self.nlink = self.nlink.saturating_sub(1);
         self.was = Some(Box::new((dir, name.to_owned())));
@@ -62,6 +76,8 @@ pub(super) struct Dir {
     pub(super) parent: Option<Ino>,
     /// Whether it may be listed: of a folder, its first full load is complete (behaviour P4).
     pub(super) loaded: bool,
+    /// How many of its entries are directories.
+    subdirs: u32,
     /// By a cookie that only grows, so that a listing goes on where it was however the directory changes.
     list: BTreeMap<u64, (Arc<str>, Ino)>,
     cookies: HashMap<Arc<str>, u64>,
@@ -135,7 +151,7 @@ impl Memory {
         }
         for (ino, node) in &mut memory.nodes {
             if node.has_blob() {
-                node.attr.size = store.blobs().len(*ino);
+                (node.attr.size, node.blocks) = store.blobs().size(*ino);
             }
         }
         Ok(memory)
@@ -159,6 +175,15 @@ impl Memory {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Ino, &Node)> {
         self.nodes.iter().map(|(ino, node)| (*ino, node))
+    }
+
+    /// A name of a node, and the directory it is in.
+    pub(super) fn name_of(&self, ino: Ino) -> Option<(Ino, String)> {
+        self.iter().find_map(|(dir, node)| {
+            let mut names = node.dir.as_deref()?.names();
+            let (name, _) = names.find(|(_, child)| *child == ino)?;
+            Some((dir, name.to_owned()))
+        })
     }
 
     /// A node's path below the root, for people to read; empty when it has no name.
@@ -203,6 +228,12 @@ impl Memory {
                 None
             }
             Event::Dropped { ino, replaced } => self.dropped(*ino, *replaced),
+            Event::Stamped { ino, at } => {
+                if let Some(node) = self.get_mut(*ino) {
+                    node.attr.ctime = *at;
+                }
+                None
+            }
             Event::Loaded(ino) => {
                 if let Some(dir) = self.dir_mut(*ino) {
                     dir.loaded = true;
@@ -219,7 +250,7 @@ impl Memory {
                 self.dir(*dir).is_some_and(|dir| dir.loaded)
             }
             Event::Loaded(_) => true,
-            Event::Inode(_) | Event::Dropped { .. } => false,
+            Event::Inode(_) | Event::Dropped { .. } | Event::Stamped { .. } => false,
         }
     }
 
@@ -240,6 +271,9 @@ impl Memory {
             unsaved: false,
             read: false,
             made: None,
+            mode: None,
+            atime: None,
+            blocks: None,
             dir: is_dir.then(|| {
                 Box::new(Dir {
                     loaded,
@@ -247,8 +281,16 @@ impl Memory {
                 })
             }),
         });
+        node.mode = match (&node.kind, &row.kind) {
+            (InodeKind::File, InodeKind::Card(_)) => Some(node.attr.mode), // As the program made it.
+            (_, InodeKind::File) => None,
+            _ => node.mode,
+        };
         node.kind = row.kind;
         node.dirty = row.dirty;
+        if !node.has_blob() {
+            node.blocks = None;
+        }
         // Attributes of a text being written are newer here than in the store.
         if !(node.unsaved && node.has_blob()) {
             node.attr = row.attr;
@@ -265,16 +307,34 @@ impl Memory {
             node.replaced = false;
         }
         let before = self.dir_mut(dir).and_then(|dir| dir.insert(name, ino));
-        if let Some(before) = before.and_then(|before| self.get_mut(before)) {
-            before.lost(dir, name);
+        if let Some(before) = before {
+            self.lost(dir, name, before);
+        }
+        if self.dir(ino).is_some()
+            && let Some(dir) = self.dir_mut(dir)
+        {
+            dir.subdirs += 1;
         }
         self.touch(dir, at);
     }
 
+    /// A name does not stand for an inode any more.
+    fn lost(&mut self, dir: Ino, name: &str, gone: Ino) {
+        let Some(node) = self.get_mut(gone) else {
+            return;
+        };
+        node.lost(dir, name);
+        if node.dir.is_some()
+            && let Some(dir) = self.dir_mut(dir)
+        {
+            dir.subdirs = dir.subdirs.saturating_sub(1);
+        }
+    }
+
     fn unlink(&mut self, dir: Ino, name: &str, at: Stamp) {
         let gone = self.dir_mut(dir).and_then(|dir| dir.remove(name));
-        if let Some(gone) = gone.and_then(|gone| self.get_mut(gone)) {
-            gone.lost(dir, name);
+        if let Some(gone) = gone {
+            self.lost(dir, name, gone);
         }
         self.touch(dir, Some(at));
     }

@@ -4,9 +4,11 @@
 //! renamed over a contact's file is an update of that contact, and a contact's file renamed to a scratch name is an
 //! unlink that leaves a scratch file behind.
 
+mod exchange;
+
 use std::time::Duration;
 
-use super::commit::{Outcome, accept};
+use super::accept::accept;
 use super::data::MAX_TEXT;
 use super::dir::{again_when_overtaken, check_entry, remove_name};
 use super::{Error, Place, Result, Tree, check_name, place};
@@ -90,6 +92,10 @@ impl Tree {
         self.change(|tx| {
             check_entry(tx, from.dir, from.name, Some(ino))?;
             check_entry(tx, to.dir, to.name, over)?;
+            self.stamp(tx, ino)?;
+            if let Some(over) = over {
+                self.stamp(tx, over)?;
+            }
             change(tx)
         })
     }
@@ -107,7 +113,6 @@ impl Tree {
         if to.place == Place::Card && matches!(self.kind(ino)?, InodeKind::Symlink(_)) {
             return Err(Error::NotPermitted("a contact is a regular file"));
         }
-        self.save_attr(ino)?;
         let (grace, since) = (self.settings.delete_grace, self.made_lately(ino));
         self.change_sides((from, ino), (to, over), |tx| match (from.place, to.place) {
             (Place::Card, Place::Card) => {
@@ -121,11 +126,7 @@ impl Tree {
                 card_to_scratch(tx, from, ino, to, grace)
             }
             (_, Place::Card) => scratch_to_card(tx, from, ino, to, over, (grace, since)),
-            _ => {
-                replace_scratch(tx, to, over)?;
-                tx.unlink(from.dir, from.name)?;
-                Ok(tx.link(to.dir, to.name, ino)?)
-            }
+            _ => move_scratch(tx, from, ino, to, over),
         })?;
         if !self.is_uncommitted(ino) {
             self.writers().forget(ino);
@@ -183,8 +184,7 @@ impl Tree {
         to: &Side<'_>,
         over: Option<Ino>,
     ) -> Result<()> {
-        let stays_scratch = self.kind(to.dir)? == InodeKind::Dir || names::is_hidden(to.name);
-        if !stays_scratch {
+        if !self.takes_dirs(to)? {
             return Err(Error::CrossDevice);
         }
         if self.is_below(to.dir, ino) {
@@ -198,10 +198,13 @@ impl Tree {
             }
         }
         self.change_sides((from, ino), (to, over), |tx| {
-            replace_scratch(tx, to, over)?;
-            tx.unlink(from.dir, from.name)?;
-            Ok(tx.link(to.dir, to.name, ino)?)
+            move_scratch(tx, from, ino, to, over)
         })
+    }
+
+    /// Whether a directory of this name is a program's own; any other is a contact folder (behaviour 5.1).
+    fn takes_dirs(&self, side: &Side<'_>) -> Result<bool> {
+        Ok(names::is_hidden(side.name) || self.kind(side.dir)? == InodeKind::Dir)
     }
 
     fn is_below(&self, mut dir: Ino, ancestor: Ino) -> bool {
@@ -216,49 +219,19 @@ impl Tree {
             }
         }
     }
-
-    /// Swaps two names. Two contacts of one folder swap names, two scratch files places; a contact and a scratch file
-    /// swap bytes: an update (behaviour 4.6).
-    fn exchange(&self, from: &Side<'_>, a: Ino, to: &Side<'_>, b: Ino) -> Result<()> {
-        let is_dir = |ino| self.memory().dir(ino).is_some();
-        if is_dir(a) || is_dir(b) {
-            return Err(Error::CrossDevice);
-        }
-        self.save_attr(a)?;
-        self.save_attr(b)?;
-        let grace = self.settings.delete_grace;
-        let (a_since, b_since) = (self.made_lately(a), self.made_lately(b));
-        self.change_sides((from, a), (to, Some(b)), |tx| {
-            match (from.place, to.place) {
-                (Place::Card, Place::Card) if from.dir == to.dir => {
-                    tx.link(from.dir, from.name, b)?;
-                    tx.link(to.dir, to.name, a)?;
-                    remember_name(tx, a, to.name)?;
-                    remember_name(tx, b, from.name)
-                }
-                (Place::Card, Place::Card) => Err(Error::CrossDevice),
-                (_, Place::Card) => swap_scratch_and_card(tx, (from, a), (to, b), (grace, a_since)),
-                (Place::Card, _) => swap_scratch_and_card(tx, (to, b), (from, a), (grace, b_since)),
-                _ => {
-                    tx.link(from.dir, from.name, b)?;
-                    Ok(tx.link(to.dir, to.name, a)?)
-                }
-            }
-        })
-    }
 }
 
-/// The scratch file takes the contact's name and is its new text; the old text takes the scratch name.
-fn swap_scratch_and_card(
+/// Something of a program's own gets another name.
+fn move_scratch(
     tx: &mut Tx<'_>,
-    (scratch, scratch_ino): (&Side<'_>, Ino),
-    (card, card_ino): (&Side<'_>, Ino),
-    (grace, since): (Duration, Option<Stamp>),
+    from: &Side<'_>,
+    ino: Ino,
+    to: &Side<'_>,
+    over: Option<Ino>,
 ) -> Result<()> {
-    tx.unlink(scratch.dir, scratch.name)?;
-    card_to_scratch(tx, card, card_ino, scratch, grace)?;
-    tx.link(card.dir, card.name, scratch_ino)?;
-    become_card(tx, scratch_ino, (card.dir, card.name), since)
+    replace_scratch(tx, to, over)?;
+    tx.unlink(from.dir, from.name)?;
+    Ok(tx.link(to.dir, to.name, ino)?)
 }
 
 fn replace_scratch(tx: &mut Tx<'_>, to: &Side<'_>, over: Option<Ino>) -> Result<()> {
@@ -393,9 +366,7 @@ pub(super) fn become_card(
     if !vcard::is_complete(&bytes) {
         return Ok(()); // Held: a text that is not complete is never an error (behaviour 3.2).
     }
-    match accept(tx, row, &bytes, since)? {
-        Outcome::Taken(_) | Outcome::Clash => Ok(()),
-    }
+    accept(tx, row, &bytes, since).map(drop)
 }
 
 /// Lets an inode stand for the contact whose file of this name was just unlinked, if there is one.

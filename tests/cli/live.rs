@@ -12,7 +12,7 @@ use contactfs::daemon::control::{ControlServer, Handler, SyncOutcome, serve};
 use contactfs::daemon::registry::{self, Registration};
 use contactfs::observe::categories::Categories;
 use contactfs::observe::past::{Conflict, Version};
-use contactfs::observe::status::{Connection, FolderStatus, Item, Status};
+use contactfs::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
 
 use crate::home::{Home, skipped};
 
@@ -28,8 +28,8 @@ impl Handler for Played {
         self.status.clone()
     }
 
-    fn file_status(&self, path: &str) -> Option<Item> {
-        (path == "Contacts/Ada.vcf").then(|| item("conflict"))
+    fn file_status(&self, path: &str) -> Option<FileStatus> {
+        (path == "Contacts/Ada.vcf").then(file)
     }
 
     fn conflicts(&self) -> Vec<Conflict> {
@@ -125,6 +125,21 @@ fn status(dir: &Path, connection: Connection, pending: Vec<Item>) -> Status {
     }
 }
 
+fn file() -> FileStatus {
+    let time = |seconds| jiff::Timestamp::from_second(seconds).unwrap();
+    FileStatus {
+        item: item("conflict"),
+        change_key: Some("EQ==".to_owned()),
+        created: Some(time(0)),
+        versions: vec![Version {
+            version: 7,
+            ended: time(60),
+            fate: "saved".to_owned(),
+            size: 100,
+        }],
+    }
+}
+
 fn item(state: &str) -> Item {
     Item {
         path: "Contacts/Ada.vcf".to_owned(),
@@ -167,19 +182,23 @@ fn status_as_json_has_the_mounts_and_a_degraded_one_exits_with_1() {
 }
 
 #[test]
-fn status_of_a_file_tells_its_state_and_id() {
+fn status_of_a_file_tells_its_state_id_and_versions() {
     let mount = Mount::healthy();
     let run = mount.home.run(&["status", "mnt/Contacts/Ada.vcf"]);
     assert_eq!(
         (run.code, run.out.as_str()),
-        (2, "conflict Contacts/Ada.vcf\n  id AAMk=\n")
+        (
+            2,
+            "conflict Contacts/Ada.vcf\n  id AAMk=\n  version EQ==\n  made 1970-01-01T00:00:00Z\n  \
+             earlier version 7, until 1970-01-01T00:01:00Z, saved\n"
+        )
     );
     let run = mount
         .home
         .run(&["status", "--json", "mnt/Contacts/Ada.vcf"]);
     assert_eq!(
-        serde_json::from_str::<Item>(&run.out).unwrap(),
-        item("conflict")
+        serde_json::from_str::<FileStatus>(&run.out).unwrap(),
+        file()
     );
     let run = mount.home.run(&["status", "mnt/Contacts/Nobody.vcf"]);
     assert_eq!(run.code, 1);

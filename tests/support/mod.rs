@@ -60,6 +60,16 @@ pub fn fuse_or_skip() -> bool {
     }
 }
 
+/// Whether the tests run as root, who alone can play other users.
+#[must_use]
+pub fn root_or_skip() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        drop(std::io::stderr().write_all(b"SKIPPED: only root can play another user\n"));
+    }
+    is_root
+}
+
 /// Whether a program is installed: `if !need("rsync") { return; }`.
 #[track_caller]
 #[must_use]

@@ -128,6 +128,33 @@ impl CardOptions {
     }
 }
 
+/// What `stat` and `getfattr` say of files.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FileOptions {
+    /// Show this user as the owner of every file [default: who mounts]
+    #[arg(long, value_name = "UID", help_heading = "Files")]
+    pub(in crate::cli) uid: Option<u32>,
+
+    /// Show this group as that of every file [default: that of who mounts]
+    #[arg(long, value_name = "GID", help_heading = "Files")]
+    pub(in crate::cli) gid: Option<u32>,
+
+    /// Give contacts' files this mode, in octal digits
+    #[arg(long, value_name = "MODE", default_value = "600", value_parser = mode, help_heading = "Files")]
+    pub(in crate::cli) file_mode: u16,
+
+    /// Give folders' directories this mode, in octal digits
+    #[arg(long, value_name = "MODE", default_value = "700", value_parser = mode, help_heading = "Files")]
+    pub(in crate::cli) dir_mode: u16,
+
+    /// Give contacts' files extended attributes, to be read only
+    ///
+    /// user.contactfs.id, .changekey, .created, .state and .error. Each costs ls -l two requests per file; contactfs
+    /// status FILE tells the same.
+    #[arg(long, help_heading = "Files")]
+    pub(in crate::cli) xattr: bool,
+}
+
 /// Where the log goes and how much it says.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LogOptions {
@@ -209,6 +236,14 @@ enum FormatName {
     Json,
 }
 
+/// Permission bits in octal digits.
+fn mode(text: &str) -> Result<u16, String> {
+    let bits = u16::from_str_radix(text, 8)
+        .ok()
+        .filter(|bits| *bits <= 0o777);
+    bits.ok_or_else(|| "expected permission bits such as 640".to_owned())
+}
+
 /// A time such as `30s`, `500ms`, `1m 30s`; a bare number is in seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text
@@ -244,5 +279,14 @@ mod tests {
         }
         assert!(positive("0s").is_err());
         assert!(positive("1ms").is_ok());
+    }
+
+    #[test]
+    fn modes_are_permission_bits_in_octal() {
+        assert_eq!(mode("640"), Ok(0o640));
+        assert_eq!(mode("0755"), Ok(0o755));
+        for wrong in ["", "888", "1777", "rw", "-1", "0o640"] {
+            assert!(mode(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -103,7 +103,7 @@ mod tests {
     use crate::daemon::control::{Handler, SyncOutcome, serve};
     use crate::observe::categories::Categories;
     use crate::observe::past::{Conflict, Version};
-    use crate::observe::status::{Connection, Item, Status};
+    use crate::observe::status::{Connection, FileStatus, Item, Status};
 
     struct Fixed(SyncSender<()>);
 
@@ -129,11 +129,8 @@ mod tests {
             }
         }
 
-        fn file_status(&self, path: &str) -> Option<Item> {
-            (path == "Contacts/Zoë\n.vcf").then(|| Item {
-                path: path.to_owned(),
-                ..Item::default()
-            })
+        fn file_status(&self, path: &str) -> Option<FileStatus> {
+            (path == "Contacts/Zoë\n.vcf").then(FileStatus::default)
         }
 
         fn conflicts(&self) -> Vec<Conflict> {

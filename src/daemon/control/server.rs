@@ -128,7 +128,7 @@ fn answer(stream: UnixStream, shared: &Shared) {
         Ok(Request::Status) => send(&stream, &Reply::Status(Box::new(shared.handler.status()))),
         Ok(Request::FileStatus { path }) => send(
             &stream,
-            &Reply::FileStatus(shared.handler.file_status(&path)),
+            &Reply::FileStatus(shared.handler.file_status(&path).map(Box::new)),
         ),
         Ok(Request::Conflicts) => send(&stream, &Reply::Conflicts(shared.handler.conflicts())),
         Ok(Request::History { path }) => {

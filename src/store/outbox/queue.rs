@@ -69,14 +69,16 @@ impl Tx<'_> {
         grace: Duration,
     ) -> Result<Seq> {
         self.set_contact_ino(contact.id, None)?;
-        let unsent: Option<Option<String>> = self
+        let unsent: Option<(i64, Option<String>)> = self
             .sql
             .prepare_cached(
-                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0 AND unsure = 0 RETURNING ours",
+                "DELETE FROM outbox WHERE contact = ?1 AND op = 'update' AND sending = 0 AND unsure = 0
+                 RETURNING coalesce(first, seq), ours",
             )?
-            .query_map([contact.id.0], |row| row.get(0))?
+            .query_map([contact.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
             .last()
             .transpose()?;
+        let (first, unsent) = unsent.map_or((None, None), |(first, ours)| (Some(first), ours));
         let due = self.now.after(grace);
         self.sql
             .prepare_cached("UPDATE outbox SET not_before = ?2 WHERE contact = ?1 AND op = 'create' AND sending = 0 AND unsure = 0")?
@@ -84,7 +86,7 @@ impl Tx<'_> {
         let seq = self.queue(Op::Delete, Some(contact.id), None, due)?;
         self.sql
             .prepare_cached(
-                "UPDATE outbox SET dir = ?2, name = ?3, old_ino = ?4, base_key = ?5, ours = ?6 WHERE seq = ?1",
+                "UPDATE outbox SET dir = ?2, name = ?3, old_ino = ?4, base_key = ?5, ours = ?6, first = ?7 WHERE seq = ?1",
             )?
             .execute((
                 seq.0,
@@ -92,7 +94,8 @@ impl Tx<'_> {
                 was.name,
                 was.ino.0,
                 contact.change_key.as_ref().map(ChangeKey::as_str),
-                unsent.flatten(),
+                unsent,
+                first,
             ))?;
         self.guard(contact)?;
         Ok(seq)
@@ -107,7 +110,7 @@ impl Tx<'_> {
         let found = self
             .sql
             .prepare_cached(
-                "SELECT seq, contact, old_ino, ours FROM outbox
+                "SELECT seq, contact, old_ino, ours, first FROM outbox
                  WHERE op = 'delete' AND dir = ?1 AND name = ?2 AND sending = 0 AND unsure = 0
                  ORDER BY seq DESC LIMIT 1",
             )?
@@ -120,10 +123,11 @@ impl Tx<'_> {
                     row.get::<_, i64>(0)?,
                     back,
                     row.get::<_, Option<String>>(3)?,
+                    row.get::<_, Option<i64>>(4)?,
                 ))
             })
             .optional()?;
-        let Some((seq, back, unsent)) = found else {
+        let Some((seq, back, unsent, first)) = found else {
             return Ok(None);
         };
         self.sql
@@ -136,9 +140,30 @@ impl Tx<'_> {
             .execute((back.contact.0, self.now.0))?;
         self.unguard(back.contact)?;
         if let (Some(unsent), Some(contact)) = (unsent, self.contact(back.contact)?) {
-            self.queue_update(&contact, &card_from_json(&unsent)?)?;
+            let seq = self.queue_update(&contact, &card_from_json(&unsent)?)?;
+            self.carry_on(first, seq)?;
         }
         Ok(Some(back))
+    }
+
+    /// The oldest number under which a text of a contact waits.
+    pub(in crate::store) fn first_waiting(&self, contact: RowId) -> Result<Option<i64>> {
+        Ok(self
+            .sql
+            .prepare_cached("SELECT min(coalesce(first, seq)) FROM outbox WHERE contact = ?1")?
+            .query_row([contact.0], |row| row.get(0))?)
+    }
+
+    /// Whoever waits for a text queued under `first` or later waits for this row.
+    pub(in crate::store) fn carry_on(&self, first: Option<i64>, seq: Seq) -> Result<()> {
+        if let Some(first) = first {
+            self.sql
+                .prepare_cached(
+                    "UPDATE outbox SET first = min(coalesce(first, seq), ?2) WHERE seq = ?1",
+                )?
+                .execute((seq.0, first))?;
+        }
+        Ok(())
     }
 
     /// The names under which contacts were unlinked from a directory and may still come back.

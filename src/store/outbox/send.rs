@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rusqlite::OptionalExtension;
+
 use super::super::contacts::card_to_json;
 use super::super::{Result, RowId, Tx};
 use super::{COLUMNS, Job, READY, Raw, Seq, raw_job, whole_job};
@@ -72,25 +74,29 @@ impl Tx<'_> {
                  WHERE seq = ?1",
             )?
             .execute((seq.0, self.now.after(delay).0, error, unsure))?;
-        self.merge_into_next(seq)
+        self.take_in_next(seq)
     }
 
-    /// A save that was under way while the next was made, and was not sent after all, is one with it (behaviour 3.6).
-    fn merge_into_next(&mut self, seq: Seq) -> Result<()> {
-        let merged = self
+    /// A save that was under way while the next was made, and was not sent after all, is one with it (behaviour 3.6). It
+    /// takes the next one's text and keeps its own place, so that whoever waits for either waits for this row.
+    fn take_in_next(&mut self, seq: Seq) -> Result<()> {
+        let next: Option<(i64, i64, String)> = self
             .sql
             .prepare_cached(
-                "UPDATE outbox SET (op, base, base_key, client, attempts, not_before, last_error) =
-                 (SELECT p.op, p.base, p.base_key, p.client, p.attempts, p.not_before, p.last_error
-                  FROM outbox p WHERE p.seq = ?1)
-                 WHERE op = 'update' AND seq = (SELECT min(n.seq) FROM outbox n JOIN outbox p ON p.contact = n.contact
+                "SELECT n.seq, coalesce(n.first, n.seq), n.ours FROM outbox n WHERE n.op = 'update' AND n.ours IS NOT NULL AND n.seq =
+                 (SELECT min(n.seq) FROM outbox n JOIN outbox p ON p.contact = n.contact
                   WHERE p.seq = ?1 AND n.seq > p.seq AND p.unsure = 0 AND p.op IN ('create', 'update'))",
             )?
-            .execute([seq.0])?;
-        if merged > 0 {
-            self.drop_job(seq)?;
-        }
-        Ok(())
+            .query_row([seq.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((next, first, ours)) = next else {
+            return Ok(());
+        };
+        self.sql
+            .prepare_cached("UPDATE outbox SET ours = ?2 WHERE seq = ?1")?
+            .execute((seq.0, ours))?;
+        self.carry_on(Some(first), seq)?;
+        self.drop_job(Seq(next))
     }
 
     /// An attempt that did not reach the service says nothing about the row. A move has several steps and always counts.
