@@ -17,6 +17,8 @@
 mod book;
 #[path = "mount_tools/editors.rs"]
 mod editors;
+#[path = "mount_tools/errors.rs"]
+mod errors;
 #[path = "mount_tools/git.rs"]
 mod git;
 #[path = "mount_tools/pim.rs"]
