@@ -14,5 +14,6 @@ mod notify;
 mod ops;
 mod wait;
 mod worker;
+mod xattr;
 
 pub use mount::{Mounted, OnEnd, Options};

@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "sync_crossing/folders.rs"]
+mod folders;
 mod support;
 
 use std::fs;

@@ -228,11 +228,13 @@ impl Tx<'_> {
             ours = ours.with_uid(&vcard::derived_uid(id)); // The file keeps the UID it shows (behaviour 4.3).
         }
         let with_photo = self.with_expected_photo(contact)?;
+        let first = self.first_waiting(contact.id)?;
         self.drop_jobs(contact.id)?;
         self.sql
             .prepare_cached("UPDATE contact SET graph = NULL, change_key = NULL, wire = NULL, residue = NULL WHERE id = ?1")?
             .execute([contact.id.0])?;
-        self.queue_create(contact.id, &ours)?;
+        let seq = self.queue_create(contact.id, &ours)?;
+        self.carry_on(first, seq)?;
         self.send_photo_again(&with_photo)
     }
 

@@ -181,6 +181,21 @@ impl Tx<'_> {
         Ok(shown)
     }
 
+    /// Shows a folder under its own name if that was taken and is free now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn regain_folder_name(&mut self, folder: &FolderRow) -> Result<()> {
+        let wanted = names::folder_name(&folder.name);
+        for (dir, shown) in self.names(folder.ino)? {
+            if shown != wanted && self.entry(dir, &wanted)?.is_none() {
+                self.unlink(dir, &shown)?;
+                self.link(dir, &wanted, folder.ino)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The service named a folder that was made here.
     ///
     /// # Errors

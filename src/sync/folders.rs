@@ -72,6 +72,11 @@ fn reconcile(
         };
         rows.insert(folder.id.clone(), row);
     }
+    for row in tx.folders()? {
+        if !tx.is_folder_busy(row.id)? {
+            tx.regain_folder_name(&row)?;
+        }
+    }
     // Nested folders came after their parents; they go before them.
     let heir = default(tx)?;
     gone.iter()

@@ -77,7 +77,7 @@ impl Verdict {
 
 /// Attempts after which a contact that makes the service fail again and again is given up: nulls and wrong ids look
 /// like trouble of the service (graph-facts 9.4).
-const LAST_ATTEMPT: u32 = 8;
+pub(super) const LAST_ATTEMPT: u32 = 8;
 
 /// What to do with a save after an error.
 pub(super) fn judge(error: &Error, attempts: u32) -> Verdict {

@@ -396,8 +396,30 @@ impl Engine {
         })
     }
 
+    /// The folder a contact shall be made in was deleted elsewhere. A look at the folders finds the contact another one
+    /// (behaviour 6.4); until the service agrees with itself it is tried again.
+    async fn meet_missing_folder(&self, work: &Work) -> Result<(), Failure> {
+        match self.read_folders().await {
+            Err(Failure::Graph(error)) => self.give_back(&work.job, &error),
+            Err(error) => Err(error),
+            Ok(()) => self.settle(work, |tx| {
+                let pause = own_pause(&work.job, &Error::FolderGone);
+                tx.retry(
+                    work.job.seq,
+                    pause,
+                    "the folder is not there for now",
+                    false,
+                )
+            }),
+        }
+    }
+
     /// Deals with an error that one row met.
     async fn conclude(&self, work: &Work, error: &Error) -> Result<(), Failure> {
+        let is_homeless = work.job.op == Op::Create && matches!(error, Error::FolderGone);
+        if is_homeless && work.job.attempts < plan::LAST_ATTEMPT {
+            return self.meet_missing_folder(work).await;
+        }
         match plan::judge(error, work.job.attempts) {
             Verdict::Retry { .. } => self.fail(work, error),
             Verdict::Changed => self.meet_change(work).await,

@@ -31,6 +31,11 @@ impl Tx<'_> {
         }
         let base = job.base.unwrap_or_default();
         let ours = self.expected(&old)?.unwrap_or_default();
+        // If this save has arrived after all, what was saved since was made from it, and its values there are our own.
+        let base = match job.ours {
+            Some(sent) if card.holds_change(&base, &sent) => sent,
+            _ => base,
+        };
         let (merged, clash) = self.merged(&base, &ours, card);
         self.refresh(old.id, theirs)?;
         self.replace_save(old.id, seq, &merged, card, &theirs.change_key)?;
@@ -45,7 +50,8 @@ impl Tx<'_> {
             let place = contact.ino.map(|ino| self.card_name(ino)).transpose()?;
             let place = place.flatten();
             let place = place.as_ref().map(|(dir, name)| (*dir, name.as_str()));
-            self.set_clash(contact.id, Some(seq), &clash, place, &lost)?;
+            let all = self.last_queued()?;
+            self.set_clash(contact.id, Some(all), &clash, place, &lost)?;
         }
         self.follow(&contact, &merged, theirs.modified, Fate::Changed)?;
         let name = natural_name(&merged);

@@ -162,7 +162,10 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn moved(&mut self, seq: Seq, theirs: &ServerContact) -> Result<()> {
-        let Some(contact) = self.job(seq)?.and_then(|job| job.contact) else {
+        let Some(job) = self.job(seq)? else {
+            return Ok(());
+        };
+        let Some(contact) = job.contact else {
             return Ok(());
         };
         self.claim_id(contact, &theirs.id)?;
@@ -171,10 +174,20 @@ impl Tx<'_> {
             .execute((contact.0, theirs.id.as_str()))?;
         self.set_wire(contact, theirs)?;
         self.mark_seen(contact)?;
-        self.finish(seq)?;
         let Some(new) = self.contact(contact)? else {
-            return Ok(());
+            return self.finish(seq);
         };
+        let later = self.last_save(contact)?.filter(|later| later.seq != seq);
+        let is_made_from_copy = later.is_none_or(|later| match later.op {
+            Op::Delete => later.base_key == job.base_key,
+            _ => later.base == new.card,
+        });
+        if is_made_from_copy {
+            self.finish(seq)?;
+        } else {
+            // The contact was edited elsewhere before or after it was copied: what was queued meanwhile has to meet that.
+            self.drop_job(seq)?;
+        }
         match &new.card {
             Some(card) if self.last_job(contact)?.is_none() => {
                 self.follow(&new, card, theirs.modified, Fate::Changed)
