@@ -11,6 +11,7 @@ mod categories;
 mod clock;
 mod contact_rules;
 mod contacts;
+mod delivery;
 mod delta;
 mod extended;
 mod faults;
@@ -30,6 +31,7 @@ mod routes;
 mod seed;
 mod server;
 mod service;
+mod subscriptions;
 mod tokens;
 
 use std::io;
@@ -48,6 +50,7 @@ use self::login::Login;
 use self::mailbox::Mailbox;
 use self::persist::Journal;
 use self::service::{Service, State, Switches};
+use self::subscriptions::Subscriptions;
 
 pub use self::delta::DeltaExpiry;
 pub use self::faults::{Fault, FaultAction};
@@ -212,7 +215,10 @@ impl Drop for Sandbox {
 
 async fn run(listener: TcpListener, service: Arc<Service>, stop: Arc<Notify>) {
     if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-        server::serve(listener, service, stop).await;
+        tokio::select! {
+            () = server::serve(listener, Arc::clone(&service), stop) => {}
+            () = delivery::run(service) => {}
+        }
     }
 }
 
@@ -241,6 +247,7 @@ fn state(options: &Options) -> io::Result<State> {
         faults: Faults::default(),
         log: Log::open(options.record.as_deref())?,
         journals,
+        subscriptions: Subscriptions::default(),
         switches: Switches {
             enforce_if_match: true,
             retry_after: true,

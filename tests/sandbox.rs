@@ -28,5 +28,7 @@ mod lists;
 mod login;
 #[path = "sandbox/recorded.rs"]
 mod recorded;
+#[path = "sandbox/subscriptions.rs"]
+mod subscriptions;
 #[path = "sandbox/support.rs"]
 mod support;

@@ -36,6 +36,8 @@ pub(super) fn answer(service: &Service, request: &Request) -> Reply {
             Ok(json!({"decided": state.login.decide(&field(request, &body, "user_code"), None)}))
         }
         ("POST", "certificates") => certificate(&mut state, &body),
+        ("GET", "subscriptions") => Ok(state.subscriptions.summary()),
+        ("POST", "subscriptions/lifecycle") => lifecycle(&mut state, &body),
         ("POST", "move") => move_contact(&mut state, &body),
         ("POST", "birthday") => birthday(&mut state, &body),
         (method, path) => command(&mut state, method, path).map(|()| json!({})),
@@ -68,6 +70,13 @@ fn approve(state: &mut State, request: &Request, body: &Value) -> Result<Value, 
     };
     let code = field(request, body, "user_code");
     Ok(json!({"decided": state.login.decide(&code, Some(person))}))
+}
+
+/// Tells subscribers of `missed`, `subscriptionRemoved` or `reauthorizationRequired`, and makes it so.
+fn lifecycle(state: &mut State, body: &Value) -> Result<Value, Refusal> {
+    let event = body.get("event").and_then(Value::as_str);
+    state.subscriptions.lifecycle(event.unwrap_or_default())?;
+    Ok(json!({}))
 }
 
 /// Registers `pem` with the application.
@@ -117,7 +126,7 @@ fn add_fault(state: &mut State, body: Value) -> Result<Value, Refusal> {
 
 /// Changes any of `expires_in`, `device_interval`, `device_seconds`, `clock_skew` (seconds), `public_client`,
 /// `interaction_required`, `enforce_if_match`, `retry_after`, `takes_photos`, `removes_photos`,
-/// `encodes_photos` (yes or no), `grantable` (permissions), `consent` (`anybody` or
+/// `encodes_photos`, `notifies` (yes or no), `subscription_seconds` (granted whatever is asked for), `grantable` (permissions), `consent` (`anybody` or
 /// `admin`).
 fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
     let login = &mut state.login.settings;
@@ -136,6 +145,8 @@ fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
             ("retry_after", _, Some(on)) => state.switches.retry_after = on,
             ("takes_photos", _, Some(on)) => state.switches.takes_photos = on,
             ("removes_photos", _, Some(on)) => state.switches.removes_photos = on,
+            ("subscription_seconds", seconds, _) => state.subscriptions.granted = seconds,
+            ("notifies", _, Some(on)) => state.subscriptions.is_silent = !on,
             ("encodes_photos", _, Some(on)) => state.switches.encodes_photos = on,
             _ => {
                 return Err(Refusal::bad_request(format!(

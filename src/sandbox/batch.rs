@@ -202,7 +202,7 @@ async fn run(
         } else {
             match &member.request {
                 Err(refusal) => stamped(outer, Err(refusal.clone())),
-                Ok(request) => one(service, caller, request, seat.is_some()),
+                Ok(request) => one(service, caller, request, seat.is_some()).await,
             }
         };
         replies.push((member.id.clone(), reply));
@@ -210,7 +210,7 @@ async fn run(
     replies
 }
 
-fn one(service: &Service, caller: &Caller, request: &Request, seated: bool) -> Reply {
+async fn one(service: &Service, caller: &Caller, request: &Request, seated: bool) -> Reply {
     let (slot, strike) = {
         let mut state = service.state();
         (state.log.arrive(), state.faults.strike(request))
@@ -219,7 +219,7 @@ fn one(service: &Service, caller: &Caller, request: &Request, seated: bool) -> R
     let reply = match strike {
         Some(action) => service.refused_on_request(request, action),
         None if !seated => stamped(request, Err(service.throttled())),
-        None => stamped(request, service.on_mailbox(request, caller)),
+        None => stamped(request, service.on_resource(request, caller).await),
     };
     service
         .state()

@@ -130,6 +130,8 @@ pub(super) struct Category {
 /// What one request changed; the journal drains it.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
+    /// A contact that is new.
+    Made(Number),
     Contact(Number),
     Folder(Number),
     Gone(Gone),
@@ -220,7 +222,7 @@ impl Mailbox {
             photo: None,
         };
         self.restore_contact(contact);
-        self.changes.push(Change::Contact(number));
+        self.changes.push(Change::Made(number));
         number
     }
 

@@ -113,7 +113,7 @@ impl Journal {
 
 fn record(mailbox: &Mailbox, change: Change) -> Option<Record> {
     match change {
-        Change::Contact(number) => mailbox
+        Change::Made(number) | Change::Contact(number) => mailbox
             .contacts
             .get(&number)
             .map(|contact| Record::Contact(Box::new(contact.clone()))),

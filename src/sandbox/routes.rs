@@ -56,7 +56,7 @@ pub(super) fn answer(
 }
 
 /// The path after the version, decoded; names of resources are matched without case.
-fn segments(path: &str) -> Result<Vec<String>, Refusal> {
+pub(super) fn segments(path: &str) -> Result<Vec<String>, Refusal> {
     let path = path.strip_prefix("/v1.0").unwrap_or(path);
     let raw = path.trim_start_matches('/').split('/');
     raw.map(|segment| {
@@ -122,7 +122,7 @@ fn needs(caller: &Caller, any: &[&str], code: &str) -> Result<(), Refusal> {
     }
 }
 
-fn denied() -> Refusal {
+pub(super) fn denied() -> Refusal {
     Refusal::new(
         403,
         "ErrorAccessDenied",
@@ -131,7 +131,7 @@ fn denied() -> Refusal {
 }
 
 /// Checks whose data is asked for and returns the path behind it.
-fn owner<'p>(
+pub(super) fn owner<'p>(
     caller: &Caller,
     path: &'p [&'p str],
 ) -> Result<(&'static Person, &'p [&'p str]), Refusal> {
@@ -148,11 +148,6 @@ fn owner<'p>(
             "This API is not supported for MSA accounts.",
         )),
         ["users", id, rest @ ..] => Ok((people::addressed(id)?, rest)),
-        ["subscriptions", ..] => Err(Refusal::new(
-            501,
-            "NotImplemented",
-            "Change notifications are not offered here.",
-        )),
         [first, ..] => Err(Refusal::unknown_segment(first)),
         [] => Err(Refusal::unknown_segment("")),
     }
@@ -179,11 +174,6 @@ fn route(context: &mut Context<'_>, path: &[&str]) -> Result<Reply, Refusal> {
         "contactfolders" => in_folders(context, &method, rest),
         "outlook" => in_outlook(context, &method, rest),
         "translateexchangeids" if method == "POST" => categories::translate_ids(context),
-        "subscriptions" => Err(Refusal::new(
-            501,
-            "NotImplemented",
-            "Change notifications are not offered here.",
-        )),
         _ => Err(Refusal::unknown_segment(first)),
     }
 }

@@ -11,8 +11,10 @@ use super::http::{Refusal, Reply, Request};
 use super::log::Log;
 use super::login::Login;
 use super::mailbox::Mailbox;
+use super::people::Home;
 use super::persist::Journal;
 use super::routes::{self, Mailboxes};
+use super::subscriptions::{self, Subscriptions};
 use super::tokens::Caller;
 use super::{admin, batch, delta};
 
@@ -44,6 +46,7 @@ pub(super) struct State {
     pub(super) log: Log,
     /// Of the mailbox and the shared one.
     pub(super) journals: Option<[Journal; 2]>,
+    pub(super) subscriptions: Subscriptions,
     pub(super) switches: Switches,
 }
 
@@ -193,7 +196,20 @@ impl Service {
         let _seat = self.seat().ok_or_else(|| self.throttled())?;
         tokio::time::sleep(extra).await;
         self.wait().await;
-        self.on_mailbox(request, &caller)
+        self.on_resource(request, &caller).await
+    }
+
+    /// Runs a request that may have to wait for others.
+    pub(super) async fn on_resource(
+        &self,
+        request: &Request,
+        caller: &Caller,
+    ) -> Result<Reply, Refusal> {
+        if request.path().starts_with("/v1.0/subscriptions") {
+            subscriptions::answer(self, request, caller).await
+        } else {
+            self.on_mailbox(request, caller)
+        }
     }
 
     /// Lets the configured time pass, and in any case lets others arrive, so that overlap is noticed.
@@ -224,7 +240,7 @@ impl Service {
     }
 
     /// Runs a request on the mailbox; what it changed is on disk before it is answered.
-    pub(super) fn on_mailbox(&self, request: &Request, caller: &Caller) -> Result<Reply, Refusal> {
+    fn on_mailbox(&self, request: &Request, caller: &Caller) -> Result<Reply, Refusal> {
         let mut guard = self.state();
         let state = &mut *guard;
         let mailboxes = Mailboxes {
@@ -238,8 +254,10 @@ impl Service {
 }
 
 impl State {
-    /// Appends what changed to the journal, or forgets it when nothing is kept.
+    /// Appends what changed to the journal, or forgets it when nothing is kept; subscribers will be told.
     pub(super) fn save(&mut self) -> Result<(), Refusal> {
+        self.subscriptions.announce(Home::Main, &self.mailbox);
+        self.subscriptions.announce(Home::Shared, &self.shared);
         let Some([main, shared]) = &mut self.journals else {
             self.mailbox.changes.clear();
             self.shared.changes.clear();
