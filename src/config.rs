@@ -18,4 +18,6 @@ pub use environment::Environment;
 pub use error::ConfigError;
 pub use file::{ACCOUNT_KEYS, AccountSection, ConfigFile};
 pub use paths::{private_dir, runtime_dir, state_base};
-pub use settings::{CardVersion, Extended, LineEnding, MountSettings, PhotoPlace, Winner};
+pub use settings::{
+    CardVersion, Extended, LineEnding, MountSettings, NotifySettings, PhotoPlace, Winner,
+};

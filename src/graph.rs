@@ -21,6 +21,7 @@ mod profile;
 mod properties;
 mod request;
 mod silence;
+mod subscriptions;
 mod throttle;
 mod transport;
 mod types;
@@ -35,6 +36,7 @@ pub use categories::Category;
 pub use endpoint::{Endpoint, Mailbox};
 pub use error::{Cause, Error};
 pub use obstacle::Obstacle;
+pub use subscriptions::{Hook, Subscription};
 pub use types::{
     DeltaFrom, DeltaItem, DeltaNext, DeltaPage, ResidueHint, Snapshot, Stats, Version, Write,
 };

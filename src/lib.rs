@@ -9,7 +9,7 @@
 //! ```text
 //! kernel <-> fs -> tree -> store <- sync -> graph <-> Microsoft Graph
 //!                           (truth)
-//! pure: model, vcard, names        edge: cli -> daemon (wires everything), auth, config, observe
+//! pure: model, vcard, names        hints: notify -> sync        edge: cli -> daemon (wires everything), auth, config, observe
 //! ```
 //!
 //! A **read** is answered from [`tree`]'s mirror of all names and attributes, and from an LRU of card bytes over the
@@ -56,6 +56,7 @@ pub mod fs;
 pub mod graph;
 pub mod model;
 pub mod names;
+pub mod notify;
 pub mod observe;
 pub mod sandbox;
 pub mod store;

@@ -8,6 +8,8 @@ mod stamp;
 
 pub use contact::{Address, Contact, Email, Field, Kind, Patch, Tier, Value};
 pub use folder::Folder;
-pub use ids::{ChangeKey, ClientId, ContactId, DeltaLink, FolderId, Ino, ResidueText};
+pub use ids::{
+    ChangeKey, ClientId, ContactId, DeltaLink, FolderId, Ino, ResidueText, SubscriptionId,
+};
 pub use photo::{Photo, PhotoId};
 pub use stamp::Stamp;

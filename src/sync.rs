@@ -1,17 +1,20 @@
 //! Keeps the store and the mailbox in step: pulls what changed there, pushes what the outbox holds.
 //!
 //! Two loops on one thread, both woken by time or by a signal and both paused together while the service does not answer:
-//! `pull` asks each folder's delta query, `push` sends the outbox. Decisions about clashes are made by the pure
+//! `pull` asks each folder's delta query, `push` sends the outbox. Beside them `subscriptions` has the service tell of
+//! changes, if that is wanted, and `notices` asks for those it tells of. Decisions about clashes are made by the pure
 //! functions of `plan`. Nothing here knows of files: the store turns contacts into names and bytes.
 
 mod folders;
 mod health;
 mod load;
 mod moving;
+mod notices;
 mod photos;
 mod plan;
 mod pull;
 mod push;
+mod subscriptions;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +24,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 pub use health::{Connection, Health};
+pub use subscriptions::Notifications;
 
-use crate::graph::{Client, Error, Snapshot};
+use crate::graph::{Client, Error, Hook, Snapshot};
+use crate::notify::Notice;
 use crate::store::{self, ServerContact, Store, Wake};
+use subscriptions::Subscriptions;
 
 /// Told of the progress of first loads: folder and contacts so far.
 pub type LoadProgress = Box<dyn Fn(&str, usize) + Send + Sync>;
@@ -39,6 +45,8 @@ pub struct Settings {
     pub progress: LoadProgress,
     /// Says what only a person can mend.
     pub explain: Explain,
+    /// Where the service is to tell of changes, if it is.
+    pub hook: Option<Hook>,
 }
 
 /// What the engine can be asked from outside.
@@ -85,12 +93,18 @@ pub struct Engine {
     pull_now: Notify,
     /// The folder tree was read just before the loops began.
     tree_is_fresh: AtomicBool,
+    /// A round found something that was changed elsewhere.
+    news: AtomicBool,
     /// There may be pictures to read.
     photos_due: Notify,
     /// One reader of pictures at a time.
     reading_photos: tokio::sync::Mutex<()>,
     /// One pull at a time.
     pulling: tokio::sync::Mutex<()>,
+    /// Who tells of changes; held for moments only.
+    subscriptions: Mutex<Subscriptions>,
+    /// The subscriptions may have to change.
+    subscriptions_due: Notify,
 }
 
 impl std::fmt::Debug for Engine {
@@ -125,9 +139,12 @@ impl Engine {
             resumed: Notify::new(),
             pull_now: Notify::new(),
             tree_is_fresh: AtomicBool::new(false),
+            news: AtomicBool::new(false),
             photos_due: Notify::new(),
             reading_photos: tokio::sync::Mutex::default(),
             pulling: tokio::sync::Mutex::default(),
+            subscriptions: Mutex::default(),
+            subscriptions_due: Notify::new(),
         })
     }
 
@@ -162,19 +179,23 @@ impl Engine {
         self.client.stats().requests
     }
 
-    /// Runs until told to stop.
-    pub async fn run(self: Arc<Self>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    /// Runs until told to stop; `heard` is what the service tells by itself.
+    pub async fn run(
+        self: Arc<Self>,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+        heard: Option<mpsc::Receiver<Vec<Notice>>>,
+    ) {
         let mut chunks = Chunks::default();
         let stop = tokio::select! {
             () = self.pull_loop() => Duration::ZERO,
             () = self.push_loop(&mut chunks) => Duration::ZERO,
             () = self.photo_loop() => Duration::ZERO,
+            () = self.subscribe_loop() => Duration::ZERO,
+            () = self.notice_loop(heard) => Duration::ZERO,
             stop = self.serve(&mut commands) => stop,
         };
-        if tokio::time::timeout(stop, self.drain(chunks))
-            .await
-            .is_err()
-        {
+        let end = async { tokio::join!(self.drain(chunks), self.unsubscribe_all()) };
+        if tokio::time::timeout(stop, end).await.is_err() {
             tracing::info!("some changes stay queued for the next mount");
         }
     }

@@ -17,7 +17,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["model", "vcard", "names"]),
     ("tree", &["store", "model", "vcard", "names"]),
     ("fs", &["tree", "model"]),
-    ("sync", &["store", "graph", "vcard", "names", "model"]),
+    ("notify", &["model"]),
+    (
+        "sync",
+        &["store", "graph", "notify", "vcard", "names", "model"],
+    ),
     ("graph", &["model", "auth"]),
     ("auth", &["model", "config"]),
     ("sandbox", &[]),
@@ -27,7 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "model", "vcard", "names", "store", "tree", "fs", "sync", "graph", "auth", "config",
-            "observe", "sandbox",
+            "observe", "sandbox", "notify",
         ],
     ),
     (
@@ -44,8 +48,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["graph", "auth"]),
     ("rusqlite", &["store"]),
     ("vcard", &["vcard"]),
-    ("hyper", &["sandbox"]),
-    ("hyper_util", &["sandbox"]),
+    ("hyper", &["sandbox", "notify"]),
+    ("hyper_util", &["sandbox", "notify"]),
     ("oauth2", &["auth"]),
     ("ring", &["auth", "sandbox"]),
     ("secret_service", &["auth"]),

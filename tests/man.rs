@@ -8,7 +8,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use contactfs::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
+use contactfs::observe::status::{
+    Connection, FileStatus, FolderStatus, Item, Notifications, Status,
+};
 
 type Options = BTreeMap<String, BTreeSet<String>>;
 
@@ -256,6 +258,10 @@ fn full_status() -> Status {
         rejected: Vec::new(),
         held: Vec::new(),
         requests: 0,
+        notifications: Some(Notifications {
+            subscribed: 0,
+            reason: None,
+        }),
     }
 }
 

@@ -19,6 +19,8 @@ mod hostile;
 mod network;
 #[path = "mount_read/newcomer.rs"]
 mod newcomer;
+#[path = "mount_read/notify.rs"]
+mod notify;
 #[path = "mount_read/offline.rs"]
 mod offline;
 #[path = "mount_read/origin.rs"]

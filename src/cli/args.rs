@@ -5,6 +5,7 @@
 
 mod accounts;
 mod carry;
+mod notify;
 mod options;
 mod past;
 
@@ -17,6 +18,7 @@ use clap_complete::Shell;
 
 pub(super) use accounts::{AccountsArgs, LoginArgs, LogoutArgs};
 pub(super) use carry::{CategoriesArgs, ExportArgs, ImportArgs};
+pub(super) use notify::NotifyOptions;
 pub(super) use options::{CardOptions, FileOptions, LogOptions};
 pub(super) use past::{
     ConflictsArgs, ConflictsCommand, DeletesArgs, DeletesCommand, HistoryArgs, ResolveArgs,
@@ -182,6 +184,9 @@ pub(super) struct MountArgs {
 
     #[command(flatten)]
     pub(super) card: CardOptions,
+
+    #[command(flatten)]
+    pub(super) notify: NotifyOptions,
 
     #[command(flatten)]
     pub(super) log: LogOptions,

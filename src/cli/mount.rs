@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Account, AccountOptions, Environment, MountSettings, private_dir};
+use crate::config::{
+    Account, AccountOptions, Environment, MountSettings, NotifySettings, private_dir,
+};
 use crate::daemon::{self, Progress};
 use crate::observe::log;
 
@@ -28,6 +30,7 @@ pub(super) fn run(args: &MountArgs, argv: &[OsString]) -> Result<Exit, CliError>
 
 fn mount(args: &MountArgs, progress: &dyn Progress) -> Result<(), CliError> {
     let environment = Environment::of_process();
+    let notify = args.notify.settings()?;
     let log_file = args.log.log_file.as_deref().map(absolute).transpose()?;
     let plan = Plan::resolve(args, &environment)?;
     let dir = mount_point::prepare(&args.dir, args.sandbox, args.allow_non_empty)?;
@@ -40,7 +43,11 @@ fn mount(args: &MountArgs, progress: &dyn Progress) -> Result<(), CliError> {
     }
     // The service of a sandbox lives as long as the mount.
     let (account, _service) = plan.start(args)?;
-    Ok(daemon::run::mount(account, settings(args, dir), progress)?)
+    Ok(daemon::run::mount(
+        account,
+        settings(args, dir, notify),
+        progress,
+    )?)
 }
 
 /// Whose contacts will be mounted, decided before anything is touched.
@@ -100,7 +107,7 @@ fn init_log(
     Ok(log::init(&settings)?)
 }
 
-fn settings(args: &MountArgs, dir: PathBuf) -> MountSettings {
+fn settings(args: &MountArgs, dir: PathBuf, notify: Option<NotifySettings>) -> MountSettings {
     MountSettings {
         dir,
         read_only: args.read_only,
@@ -113,6 +120,7 @@ fn settings(args: &MountArgs, dir: PathBuf) -> MountSettings {
         dir_mode: args.files.dir_mode,
         xattr: args.files.xattr,
         poll_interval: args.card.poll_interval,
+        notify,
         sync: args.card.sync,
         fsync_timeout: args.card.fsync_timeout,
         delete_grace: args.card.delete_grace,

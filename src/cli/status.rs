@@ -10,7 +10,7 @@ use super::error::{CliError, Exit};
 use super::{output, target};
 use crate::daemon::control::{CallError, Reply, Request};
 use crate::daemon::registry::LiveMount;
-use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
+use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Notifications, Status};
 
 /// What `--json` prints for mounts.
 #[derive(Debug, Default, Serialize)]
@@ -153,6 +153,7 @@ fn lines(status: &Status, now: Timestamp) -> Vec<String> {
             status.account, status.pid, status.requests
         ),
     ];
+    lines.extend(status.notifications.iter().map(notifications));
     lines.extend(status.folders.iter().map(|folder| folder_line(folder, now)));
     let items = [
         &status.pending,
@@ -177,6 +178,16 @@ fn connection(connection: &Connection) -> String {
         Connection::ServiceError { reason } => format!("service error ({reason})"),
         Connection::Throttled { until } => format!("throttled until {until:.0}"),
         Connection::SignInNeeded { reason } => format!("sign-in needed: {reason}"),
+    }
+}
+
+fn notifications(notifications: &Notifications) -> String {
+    match &notifications.reason {
+        None => format!(
+            "  the service tells of changes in {} folders",
+            notifications.subscribed
+        ),
+        Some(reason) => format!("  the service does not tell of changes: {reason}"),
     }
 }
 
@@ -249,6 +260,10 @@ mod tests {
                 ..Item::default()
             }],
             requests: 40,
+            notifications: Some(Notifications {
+                subscribed: 2,
+                reason: None,
+            }),
         }
     }
 
@@ -258,6 +273,7 @@ mod tests {
         let expected = [
             "/m: offline: no route (no network), read-only",
             "  account work, mailbox a@b, process 7, 40 requests",
+            "  the service tells of changes in 2 folders",
             "  Contacts: 12 contacts, read 12 s ago",
             "  Team: 3 contacts, still loading",
             "  pending Contacts/A.vcf",

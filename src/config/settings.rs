@@ -1,7 +1,10 @@
 //! How a mount behaves.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use url::Url;
 
 /// The settings of one mount, resolved; the command line makes them, the daemon obeys them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct MountSettings {
     pub xattr: bool,
     /// Time between two delta rounds of a folder (behaviour 2.1).
     pub poll_interval: Duration,
+    /// Where the service is to tell of changes (graph-facts 8).
+    pub notify: Option<NotifySettings>,
     /// `close` waits as `fsync` does (behaviour 3.4).
     pub sync: bool,
     /// Longest wait of `fsync` for the server's verdict (behaviour 3.4).
@@ -50,6 +55,15 @@ pub struct MountSettings {
     pub cache_size: usize,
     /// Every kernel request is logged.
     pub debug_fuse: bool,
+}
+
+/// How notifications of the service arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifySettings {
+    /// The address the service posts to: https, or plain http on loopback.
+    pub url: Url,
+    /// Where a proxy or tunnel hands on what arrives there.
+    pub listen: SocketAddr,
 }
 
 /// A side of a conflict.

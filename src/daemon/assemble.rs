@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use tokio::sync::mpsc;
 use url::Url;
 
 use super::run::Wake;
@@ -16,8 +17,9 @@ use crate::config::{
     Account, CardVersion, Credentials, Extended, LineEnding, MountSettings, PhotoPlace,
     SANDBOX_ACCOUNT, Winner,
 };
-use crate::graph::{Client, Endpoint, Mailbox};
+use crate::graph::{Client, Endpoint, Hook, Mailbox};
 use crate::model::Tier;
+use crate::notify::{Listener, Notice};
 use crate::store::{self, Photos, Store};
 use crate::vcard::{Eol, Prefer, Style, Version};
 use crate::{fs, sync, tree};
@@ -110,19 +112,41 @@ fn unusable(error: impl std::fmt::Display) -> RunError {
     RunError::new(RunErrorKind::SignIn, error.to_string())
 }
 
+/// What hears of changes, and what it has heard.
+pub(super) type Ear = (Listener, mpsc::Receiver<Vec<Notice>>);
+
+/// Binds the address for notifications, if there is one.
+pub(super) fn listen(settings: &MountSettings) -> Result<Option<Ear>, RunError> {
+    let Some(notify) = &settings.notify else {
+        return Ok(None);
+    };
+    let bound = Listener::bind(notify.listen, notify.url.path());
+    bound.map(Some).map_err(|error| {
+        let sentence = format!("cannot listen at {} for notifications", notify.listen);
+        RunError::new(RunErrorKind::Service, format!("{sentence}: {error}"))
+            .hint("Choose another address with: --notify-listen ADDRESS:PORT")
+    })
+}
+
 /// First loads are reported to the mount's own thread.
 pub(super) fn sync_settings(
     account: &Account,
     settings: &MountSettings,
+    ear: Option<&Ear>,
     wake: Sender<Wake>,
 ) -> sync::Settings {
     let (account, read_only) = (account.clone(), settings.read_only);
+    let hook = settings.notify.as_ref().zip(ear);
     sync::Settings {
         poll_interval: settings.poll_interval,
         progress: Box::new(move |folder, count| {
             drop(wake.send(Wake::Loading(folder.to_owned(), count)));
         }),
         explain: Box::new(move |error| Subject::new(&account, read_only).status(error)),
+        hook: hook.map(|(notify, (listener, _))| Hook {
+            url: notify.url.clone(),
+            client_state: listener.client_state(),
+        }),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::{Account, MountSettings};
 use crate::model::Stamp;
 use crate::observe::categories::Categories;
 use crate::observe::past::{Conflict, Version};
-use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
+use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Notifications, Status};
 use crate::store::{self, Pending, Problem, Store, Tx};
 use crate::sync::{self, Command, Engine};
 use crate::tree::Tree;
@@ -113,6 +113,14 @@ impl Report {
             .collect()
     }
 
+    fn notifications(&self) -> Option<Notifications> {
+        let told = self.engine.notifications()?;
+        Some(Notifications {
+            subscribed: told.subscribed,
+            reason: told.trouble,
+        })
+    }
+
     fn connection(&self) -> Connection {
         match self.engine.connection() {
             sync::Connection::Online => Connection::Online,
@@ -148,6 +156,7 @@ impl Handler for Report {
             rejected: self.problems("rejected"),
             held: self.held(),
             requests: self.engine.requests(),
+            notifications: self.notifications(),
         }
     }
 

@@ -13,7 +13,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::assemble;
+use super::assemble::{self, Ear};
 use super::control::{self, ControlServer};
 use super::registry::{self, Registration};
 use super::report::Report;
@@ -21,6 +21,7 @@ use super::trouble::Subject;
 use super::{Progress, RunError, RunErrorKind, sign_in, surroundings};
 use crate::config::{Account, Environment, MountSettings, runtime_dir};
 use crate::fs::Mounted;
+use crate::notify::Notice;
 use crate::store::Store;
 use crate::sync::{Command, Engine, Failure};
 use crate::tree::Tree;
@@ -49,6 +50,7 @@ pub fn mount(
     settings: MountSettings,
     progress: &dyn Progress,
 ) -> Result<(), RunError> {
+    let ear = assemble::listen(&settings)?;
     sign_in::ready(&account, settings.read_only)?;
     let store = Arc::new(assemble::open_store(&account, &settings)?);
     let client = assemble::client(&account, &settings)?;
@@ -57,9 +59,15 @@ pub fn mount(
     let engine = Engine::new(
         Arc::clone(&store),
         client,
-        assemble::sync_settings(&account, &settings, wake.clone()),
+        assemble::sync_settings(&account, &settings, ear.as_ref(), wake.clone()),
     );
-    let running = spawn_engine(Arc::clone(&engine), Arc::clone(&store), inbox, wake.clone())?;
+    let running = spawn_engine(
+        Arc::clone(&engine),
+        Arc::clone(&store),
+        inbox,
+        ear,
+        wake.clone(),
+    )?;
     serve(
         &account,
         &settings,
@@ -161,6 +169,7 @@ fn spawn_engine(
     engine: Arc<Engine>,
     store: Arc<Store>,
     inbox: mpsc::UnboundedReceiver<Command>,
+    ear: Option<Ear>,
     wake: Sender<Wake>,
 ) -> Result<JoinHandle<()>, RunError> {
     let internal = |error: io::Error| RunError::new(RunErrorKind::Internal, error.to_string());
@@ -186,7 +195,7 @@ fn spawn_engine(
             let usable = ready.is_ok();
             let _gone = wake.send(Wake::Ready(ready));
             if usable {
-                engine.run(inbox).await;
+                engine.run(inbox, ear.map(hear)).await;
             }
             signals.abort();
         });
@@ -195,6 +204,15 @@ fn spawn_engine(
         .name("engine".to_owned())
         .spawn(body)
         .map_err(internal)
+}
+
+/// Has the listener listen, beside what else the thread does.
+fn hear((listener, heard): Ear) -> mpsc::Receiver<Vec<Notice>> {
+    tokio::spawn(async move {
+        let Err(error) = listener.serve().await;
+        tracing::warn!(%error, "notifications of the service are not heard");
+    });
+    heard
 }
 
 /// What the process is asked by signals.

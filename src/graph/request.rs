@@ -17,6 +17,7 @@ pub(super) enum About {
     Contact,
     Folder,
     Mailbox,
+    Subscription,
     /// A continued delta query; some 400s mean a lost token (graph-facts 3.2).
     DeltaLink,
 }

@@ -49,6 +49,10 @@ text_id! {
     DeltaLink
 }
 text_id! {
+    /// A subscription to changes, by which notifications name it (graph-facts 8).
+    SubscriptionId
+}
+text_id! {
     /// The private id put on a contact when it is created, by which a create with a lost reply is found again (behaviour 4.2).
     ClientId
 }

@@ -39,6 +39,17 @@ pub struct Status {
     pub held: Vec<Item>,
     /// Requests sent to the service since the mount began.
     pub requests: u64,
+    /// Whether the service tells of changes; `None` when it was not asked to.
+    pub notifications: Option<Notifications>,
+}
+
+/// How far the service tells of changes by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notifications {
+    /// Folders whose changes it tells of.
+    pub subscribed: usize,
+    /// Why it does not tell of all, in one sentence.
+    pub reason: Option<String>,
 }
 
 /// The state of the link to the service.
@@ -168,6 +179,7 @@ mod tests {
             rejected: Vec::new(),
             held: Vec::new(),
             requests: 3,
+            notifications: None,
         }
     }
 
@@ -255,6 +267,7 @@ mod tests {
             "connection": {"state": "online"},
             "folders": [{"name": "Contacts", "contacts": 1, "loaded": true, "last_pull": null}],
             "pending": [], "drafts": [], "conflicts": [], "rejected": [], "held": [], "requests": 3,
+            "notifications": null,
         });
         assert_eq!(json, expected);
         let throttled = serde_json::to_value(Connection::Throttled {

@@ -78,15 +78,16 @@ impl Engine {
             }
             made => made?,
         };
-        Ok(self
-            .store
+        self.store
             .write::<_, store::Error>(|tx| match tx.folder_by_graph(&made.id)? {
                 // A folder we show already, by another spelling of its name.
                 Some(known) if known.id != folder.id => {
                     tx.foreign(|tx| folders::vanish(tx, folder, Some(known.id)))
                 }
                 _ => tx.folder_made(folder.id, &made.id),
-            })?)
+            })?;
+        self.subscriptions_due.notify_one();
+        Ok(())
     }
 
     /// Deletes a folder, which deletes what is in it; so it must be empty there, too (graph-facts 2.4).

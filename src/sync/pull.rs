@@ -16,7 +16,7 @@ impl Engine {
         loop {
             self.wait_welcome().await;
             let pause = match self.pull_all().await {
-                Ok(()) => self.settings.poll_interval,
+                Ok(()) => self.poll_pause(),
                 // The pause is the connection's, if the error said something about it.
                 Err(Failure::Graph(_)) if !self.health().pause().is_zero() => Duration::ZERO,
                 Err(Failure::Graph(error)) => {
@@ -38,9 +38,14 @@ impl Engine {
     /// Reads the folder tree, finishes full loads, and asks every folder for its changes.
     pub(super) async fn pull_all(self: &Arc<Self>) -> Result<(), Failure> {
         let _one = self.pulling.lock().await;
+        self.news.store(false, Ordering::Relaxed);
         let done = self.pull_round().await;
         match &done {
-            Ok(()) => self.note_success(),
+            Ok(()) => {
+                self.note_success();
+                self.note_round(self.news.load(Ordering::Relaxed));
+                self.subscriptions_due.notify_one();
+            }
             Err(Failure::Graph(error)) => self.note_pull_failure(error),
             Err(Failure::Store(_)) => {}
         }
@@ -51,11 +56,18 @@ impl Engine {
         if !self.tree_is_fresh.swap(false, Ordering::Relaxed) {
             self.read_folders().await?;
         }
-        let (fresh, known): (Vec<_>, Vec<_>) = self
-            .store
-            .folders()?
+        let mut folders = self.store.folders()?;
+        folders.retain(|folder| folder.graph.is_some());
+        self.pull_folders(folders).await
+    }
+
+    /// Finishes the full loads of folders, and asks the others for their changes.
+    pub(super) async fn pull_folders(
+        self: &Arc<Self>,
+        folders: Vec<FolderRow>,
+    ) -> Result<(), Failure> {
+        let (fresh, known): (Vec<_>, Vec<_>) = folders
             .into_iter()
-            .filter(|folder| folder.graph.is_some())
             .partition(|folder| folder.delta.is_none());
         let loaded = self.load_all(fresh).await;
         self.pull_deltas(&known).await?;
@@ -138,6 +150,9 @@ impl Engine {
             }
             Ok(())
         })?;
+        if !news.is_empty() {
+            self.news.store(true, Ordering::Relaxed);
+        }
         self.look_at(folder, &news).await
     }
 

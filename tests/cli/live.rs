@@ -122,6 +122,7 @@ fn status(dir: &Path, connection: Connection, pending: Vec<Item>) -> Status {
         rejected: Vec::new(),
         held: Vec::new(),
         requests: 5,
+        notifications: None,
     }
 }
 

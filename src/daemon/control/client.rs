@@ -126,6 +126,7 @@ mod tests {
                 rejected: Vec::new(),
                 held: Vec::new(),
                 requests: 0,
+                notifications: None,
             }
         }
 
