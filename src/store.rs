@@ -413,6 +413,11 @@ impl Store {
              DROP TABLE gone;",
         )?;
         history::prune(&writer, now, history::SIZE)?;
+        // Longer than any request takes.
+        writer.execute(
+            "DELETE FROM gone WHERE at < ?1",
+            [now.0 - 3_600_000_000_000],
+        )?;
         writer.execute(
             "DELETE FROM photo WHERE NOT EXISTS (SELECT 1 FROM contact WHERE contact.photo = photo.id)
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.photo = photo.id)",

@@ -83,6 +83,9 @@ impl Tx<'_> {
                 _ => self.born(job.seq, theirs),
             };
         }
+        if self.is_gone(&theirs.id, &theirs.change_key)? {
+            return Ok(()); // Read before we deleted it.
+        }
         let contact = self.add_contact(folder, theirs)?;
         if theirs.residue.is_some() || self.is_shown(folder)? {
             self.give_file(contact)

@@ -212,6 +212,22 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// A contact was deleted by us, in this version.
+    pub(super) fn note_gone(&self, id: &ContactId, key: &ChangeKey) -> Result<()> {
+        self.sql
+            .prepare_cached("INSERT OR REPLACE INTO gone VALUES(?1, ?2, ?3)")?
+            .execute((id.as_str(), key.as_str(), self.now.0))?;
+        Ok(())
+    }
+
+    /// Whether this is the version of a contact that we deleted.
+    pub(super) fn is_gone(&self, id: &ContactId, key: &ChangeKey) -> Result<bool> {
+        Ok(self
+            .sql
+            .prepare_cached("SELECT 1 FROM gone WHERE graph = ?1 AND change_key = ?2")?
+            .exists((id.as_str(), key.as_str()))?)
+    }
+
     /// Removes a contact's row.
     ///
     /// # Errors

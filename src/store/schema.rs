@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -198,4 +198,13 @@ ALTER TABLE shown ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
 /// Whoever waits for a save waits for the row that carries its text, whatever that has become.
 const V7: &str = "
 ALTER TABLE outbox ADD COLUMN first INTEGER;     -- the number under which the oldest text it carries was queued, if another
+";
+
+/// An answer that was asked for before we deleted a contact, or moved it away, may come after: it is no news.
+const V8: &str = "
+CREATE TABLE gone(
+    graph TEXT PRIMARY KEY,
+    change_key TEXT NOT NULL,     -- the version we deleted: another one was restored from the deleted items
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
 ";

@@ -410,3 +410,30 @@ fn a_save_that_was_not_sent_after_all_is_one_with_the_next() {
     world.change(|tx| tx.retry(jobs[0].seq, Duration::ZERO, "lost", true));
     assert_eq!(world.queued(), [Op::Update, Op::Update]);
 }
+
+#[test]
+fn an_answer_from_before_our_deletion_brings_nobody_back() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    let contact = world.contact("a").unwrap().id;
+    world.change(|tx| tx.buried(contact));
+    world.serve(&person("a", "1", "Ann", "1"));
+    assert!(world.contact("a").is_none());
+    // Restored from the deleted items it has the same id and another version.
+    world.serve(&person("a", "2", "Ann", "1"));
+    assert!(world.contact("a").is_some());
+}
+
+#[test]
+fn an_answer_from_before_our_move_shows_nobody_twice() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    let row = world.contact("a").unwrap();
+    world.change(|tx| tx.queue_move(&row, world.others));
+    let job = world.take().remove(0);
+    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1")));
+    world.change(|tx| tx.moved(job.seq, &person("b", "1", "Ann", "1")));
+    world.serve(&person("a", "1", "Ann", "1"));
+    assert!(world.contact("a").is_none());
+    assert_eq!(world.contact("b").unwrap().id, row.id);
+}

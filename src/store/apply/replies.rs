@@ -111,6 +111,11 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn buried(&mut self, contact: RowId) -> Result<()> {
+        if let Some(row) = self.contact(contact)?
+            && let (Some(id), Some(key)) = (&row.graph, &row.change_key)
+        {
+            self.note_gone(id, key)?;
+        }
         self.keep_deleted(contact)?;
         self.drop_jobs(contact)?;
         self.remove_contact(contact)
@@ -168,6 +173,10 @@ impl Tx<'_> {
         let Some(contact) = job.contact else {
             return Ok(());
         };
+        let old = self.contact(contact)?.and_then(|row| row.graph);
+        if let (Some(old), Some(copied)) = (old, &job.base_key) {
+            self.note_gone(&old, copied)?;
+        }
         self.claim_id(contact, &theirs.id)?;
         self.sql
             .prepare_cached("UPDATE contact SET graph = ?2 WHERE id = ?1")?
