@@ -212,8 +212,11 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A contact was deleted by us, in this version.
-    pub(super) fn note_gone(&self, id: &ContactId, key: &ChangeKey) -> Result<()> {
+    /// A contact was or is about to be deleted by us, in this version.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn note_gone(&self, id: &ContactId, key: &ChangeKey) -> Result<()> {
         self.sql
             .prepare_cached("INSERT OR REPLACE INTO gone VALUES(?1, ?2, ?3)")?
             .execute((id.as_str(), key.as_str(), self.now.0))?;

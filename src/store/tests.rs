@@ -431,9 +431,32 @@ fn an_answer_from_before_our_move_shows_nobody_twice() {
     let row = world.contact("a").unwrap();
     world.change(|tx| tx.queue_move(&row, world.others));
     let job = world.take().remove(0);
-    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1")));
+    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1"), None));
     world.change(|tx| tx.moved(job.seq, &person("b", "1", "Ann", "1")));
     world.serve(&person("a", "1", "Ann", "1"));
     assert!(world.contact("a").is_none());
     assert_eq!(world.contact("b").unwrap().id, row.id);
+}
+
+/// A save that waited behind a move travelled with it: one made after that does not clash with its own past.
+#[test]
+fn a_save_made_while_a_move_goes_on_is_made_from_what_was_copied() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    let row = world.contact("a").unwrap();
+    world.change(|tx| tx.queue_move(&row, world.others));
+    world.save("a", "2");
+    let job = world.take().remove(0);
+    let ours = world.change(|tx| tx.expected(&row));
+    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1"), ours.as_ref()));
+    world.save("a", "3");
+    let copy = person("b", "1", "Ann", "2");
+    world.change(|tx| tx.moved(job.seq, &copy));
+    let later = world.take().remove(0);
+    let card = Card::from_server(copy.contact.clone(), Default::default());
+    world.change(|tx| tx.meet(later.seq, &copy, &card));
+    let contact = world.contact("b").unwrap();
+    let expected = world.change(|tx| tx.expected(&contact)).unwrap();
+    assert_eq!(expected.contact.text(Field::MobilePhone), "3");
+    assert_eq!(world.store.problem_of(contact.id).unwrap(), None);
 }

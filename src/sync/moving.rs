@@ -177,7 +177,10 @@ impl Engine {
         match self.delete_copied(old, copied.as_ref()).await {
             Ok(()) | Err(Error::NotFound) => {}
             Err(Error::Changed) => {
-                // Edited there since: the copy is stale. It goes, and the move begins again from the newer contact.
+                // Edited there since: the copy is stale. It goes, and the move begins again from the newer contact. A pull
+                // that has just read the copy must not take it for a stranger.
+                self.store
+                    .write::<_, store::Error>(|tx| tx.note_gone(&new, &verified.change_key))?;
                 self.delete_version(&new, Some(&verified.change_key))
                     .await?;
                 return Err(Error::Changed.into());
@@ -256,16 +259,16 @@ impl Engine {
                 let ours = self
                     .store
                     .write::<_, store::Error>(|tx| tx.expected(contact))?;
-                let card = match ours {
-                    Some(ours) if contact.change_key.as_ref() == Some(&original.change_key) => ours,
-                    _ => card_of(&original),
-                };
+                let ours =
+                    ours.filter(|_| contact.change_key.as_ref() == Some(&original.change_key));
+                let card = ours.clone().unwrap_or_else(|| card_of(&original));
                 // The derived UID comes from the id, which changes: the file keeps the one it shows.
                 let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(old));
                 let (fields, residue) = card.with_uid(&uid).for_create();
                 let extra = self.client.move_extras(old).await?;
-                self.store
-                    .write::<_, store::Error>(|tx| tx.set_copied(job.seq, &original.change_key))?;
+                self.store.write::<_, store::Error>(|tx| {
+                    tx.set_copied(job.seq, &original.change_key, ours.as_ref())
+                })?;
                 self.store.sync_durable()?;
                 let create = Write::Create {
                     folder: target.clone(),

@@ -1,5 +1,6 @@
 //! What the service answered to our own requests.
 
+use super::super::contacts::card_to_json;
 use super::super::{Clash, ContactRow, Fate, Job, Op, Problem, Result, RowId, Seq, Tx};
 use super::ServerContact;
 use crate::model::{ChangeKey, Contact, ContactId, Field, ResidueText, Tier};
@@ -189,13 +190,18 @@ impl Tx<'_> {
         let later = self.last_save(contact)?.filter(|later| later.seq != seq);
         let is_made_from_copy = later.is_none_or(|later| match later.op {
             Op::Delete => later.base_key == job.base_key,
-            _ => later.base == new.card,
+            _ => job.base.is_none() && later.base == new.card,
         });
         if is_made_from_copy {
             self.finish(seq)?;
         } else {
-            // The contact was edited elsewhere before or after it was copied: what was queued meanwhile has to meet that.
+            // What was queued meanwhile has to meet what was copied, or the edit made elsewhere before or after that.
             self.drop_job(seq)?;
+            if let Some(copied) = &job.base {
+                self.sql
+                    .prepare_cached("UPDATE outbox SET base = ?2 WHERE contact = ?1 AND op = 'update' AND sending = 0")?
+                    .execute((contact.0, card_to_json(copied)?))?;
+            }
         }
         match &new.card {
             Some(card) if self.last_job(contact)?.is_none() => {

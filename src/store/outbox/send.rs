@@ -8,6 +8,7 @@ use super::super::contacts::card_to_json;
 use super::super::{Result, RowId, Tx};
 use super::{COLUMNS, Job, READY, Raw, Seq, raw_job, whole_job};
 use crate::model::{ChangeKey, ContactId};
+use crate::vcard::Card;
 
 impl Tx<'_> {
     /// Takes rows that can be sent now and marks them as under way.
@@ -134,14 +135,16 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Records which version of a contact a move copies, before it does.
+    /// Records which version of a contact a move copies, before it does, and what this machine would have it say if
+    /// that is what is copied: what is saved from then on is made from it.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn set_copied(&mut self, seq: Seq, key: &ChangeKey) -> Result<()> {
+    pub fn set_copied(&mut self, seq: Seq, key: &ChangeKey, ours: Option<&Card>) -> Result<()> {
+        let ours = ours.map(card_to_json).transpose()?;
         self.sql
-            .prepare_cached("UPDATE outbox SET base_key = ?2 WHERE seq = ?1")?
-            .execute((seq.0, key.as_str()))?;
+            .prepare_cached("UPDATE outbox SET base_key = ?2, base = ?3 WHERE seq = ?1")?
+            .execute((seq.0, key.as_str(), ours))?;
         Ok(())
     }
 
