@@ -210,6 +210,9 @@ impl Tx<'_> {
         if contact.folder != folder {
             return Ok(()); // Moved: its new folder shows it.
         }
+        if self.is_moving(contact.id)? {
+            return Ok(()); // Perhaps by the move, there and back; that finds out, and makes it again if it was not.
+        }
         match self.last_job(contact.id)? {
             Some(_) => self.make_again(&contact),
             None => self.remove_file(&contact),

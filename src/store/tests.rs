@@ -460,3 +460,22 @@ fn a_save_made_while_a_move_goes_on_is_made_from_what_was_copied() {
     assert_eq!(expected.contact.text(Field::MobilePhone), "3");
     assert_eq!(world.store.problem_of(contact.id).unwrap(), None);
 }
+
+/// The first of two moves has deleted the contact where it was, and that is heard before the move could note it down.
+#[test]
+fn a_contact_on_its_way_there_and_back_is_not_made_twice() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    let row = world.contact("a").unwrap();
+    world.change(|tx| tx.queue_move(&row, world.others));
+    let job = world.take().remove(0);
+    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1"), None));
+    world.change(|tx| tx.set_moved(job.seq, &ContactId::new("b")));
+    let row = world.contact("a").unwrap();
+    world.change(|tx| tx.queue_move(&row, world.people));
+    world.change(|tx| tx.vanish(world.people, &ContactId::new("a")));
+    assert_eq!(world.queued(), [Op::Move, Op::Move]);
+    world.change(|tx| tx.moved(job.seq, &person("b", "1", "Ann", "1")));
+    assert_eq!(world.contact("b").unwrap().id, row.id);
+    assert_eq!(world.queued(), [Op::Move]);
+}

@@ -154,7 +154,8 @@ pub(super) fn vanish(
             continue;
         }
         match (tx.last_job(id)?, &contact.graph, heir) {
-            (Some(job), _, Some(heir)) if job.op != Op::Delete => tx.rescue(&contact, heir)?,
+            (Some(job), ..) if job.op == Op::Delete => tx.buried(id)?,
+            (Some(_), _, Some(heir)) => tx.rescue(&contact, heir)?,
             (_, Some(graph), _) => tx.vanish(folder.id, graph)?,
             (_, None, _) => tx.buried(id)?,
         }
