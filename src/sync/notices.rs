@@ -60,12 +60,14 @@ impl Engine {
 
     fn heed(&self, notices: Vec<Notice>, look: &mut Look) {
         let mut held = self.subscriptions();
-        held.trust();
         for Notice {
             subscription,
             event,
         } in notices
         {
+            if event == Event::Changed {
+                held.trust();
+            }
             match (event, held.folder_of(&subscription)) {
                 (Event::Changed, Some(folder)) => drop(look.folders.insert(folder)),
                 (Event::Changed, None) | (Event::Missed, _) => look.everywhere = true,

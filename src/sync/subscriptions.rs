@@ -39,6 +39,8 @@ pub(super) struct Subscriptions {
     trouble: Option<String>,
     /// Whether there was one for every folder after the last round.
     told: bool,
+    /// A change was told of since that round.
+    heard: bool,
     /// The service kept a change to itself, and has not told of any since.
     doubted: bool,
 }
@@ -94,9 +96,9 @@ impl Subscriptions {
         }
     }
 
-    /// Something was heard, so that more will be.
+    /// A change was told of, so that more will be. Events of a subscription's life came when nothing else did (graph-facts 8).
     pub(super) fn trust(&mut self) {
-        self.doubted = false;
+        (self.heard, self.doubted) = (true, false);
     }
 
     fn is_live(&self, folder: &FolderId, now: Timestamp) -> bool {
@@ -199,13 +201,14 @@ impl Engine {
         }
     }
 
-    /// A round is over that looked everywhere. If it brought `news` although all of it should have been told of, nothing is
-    /// to be relied on: a tunnel may be down, or the service may not deliver (graph-facts 8).
+    /// A round is over that looked everywhere. If it brought `news` and no change was told of, notifications are not to be
+    /// relied on: a tunnel may be down, or the service does not deliver (graph-facts 8).
     pub(super) fn note_round(&self, news: bool) {
         let is_told = self.is_told_of_all();
         let mut held = self.subscriptions();
         let was_told = std::mem::replace(&mut held.told, is_told);
-        if was_told && is_told && news {
+        let heard = std::mem::take(&mut held.heard);
+        if was_told && is_told && news && !heard {
             tracing::info!("{UNTOLD}: polling goes on until it tells of one");
             held.doubted = true;
             self.pull_now.notify_one();
