@@ -400,7 +400,7 @@ impl Tx<'_> {
     pub fn remove_scratch(&mut self, dir: Ino, name: &str) -> Result<()> {
         if let Some(old) = self.entry(dir, name)? {
             self.unlink(dir, name)?;
-            self.drop_if_unnamed(old, false)?;
+            self.drop_if_unnamed(old, self.foreign)?;
         }
         Ok(())
     }

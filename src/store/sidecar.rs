@@ -124,7 +124,7 @@ impl Tx<'_> {
                 for (dir, name) in tx.names(ino)? {
                     tx.unlink(dir, &name)?;
                 }
-                tx.drop_if_unnamed(ino, false)
+                tx.drop_if_unnamed(ino, true)
             })?;
         }
         self.sql

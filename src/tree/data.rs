@@ -118,6 +118,7 @@ impl Tree {
         let _edit = self.edit();
         let end = offset.saturating_add(data.len() as u64);
         self.check_length(ino, end)?;
+        self.bring_back(ino)?;
         self.begin_edit(ino, true)?;
         let file = self.cache.file(&self.store, ino)?;
         file.write_all_at(data, offset)?;
@@ -128,6 +129,7 @@ impl Tree {
     fn truncate(&self, ino: Ino, size: u64, pid: u32) -> Result<()> {
         let _edit = self.edit();
         self.check_length(ino, size)?;
+        self.bring_back(ino)?;
         self.begin_edit(ino, size > 0)?;
         let file = self.cache.file(&self.store, ino)?;
         file.set_len(size)?;
@@ -140,6 +142,31 @@ impl Tree {
             return Err(Error::TooBig);
         }
         Ok(())
+    }
+
+    /// A scratch file that the mount itself took away goes back to its name when it is written to, if that is free: the
+    /// kernel may not have heard of it yet, and a program that makes a file there must not write into nothing.
+    fn bring_back(&self, ino: Ino) -> Result<()> {
+        let lost = {
+            let memory = self.memory();
+            let node = memory.get(ino).ok_or(Error::NotFound)?;
+            let is_lost = node.kind == InodeKind::File && node.nlink == 0 && node.replaced;
+            node.was
+                .as_deref()
+                .filter(|_| is_lost)
+                .map(|was| (was.clone(), node.row(ino)))
+        };
+        let Some(((dir, name), mut row)) = lost else {
+            return Ok(());
+        };
+        row.attr.mode = 0o600;
+        self.change(|tx| {
+            if tx.inode(dir)?.is_some() && tx.entry(dir, &name)?.is_none() {
+                tx.put_inode(row)?;
+                tx.link(dir, &name, ino)?;
+            }
+            Ok(())
+        })
     }
 
     /// Moves a clean card's bytes to a backing file. Its accepted text stays: it is what the edit starts from.

@@ -169,3 +169,35 @@ fn holes_are_found_and_take_no_room() {
     let done = world.tree.allocate(card, 0, 1 << 20, 0);
     assert!(matches!(done, Err(Error::NotSupported)), "{done:?}");
 }
+
+/// The kernel hears a moment later of a file that the mount took away, and a program may make its own by what it knew.
+#[test]
+fn what_is_written_to_a_file_that_the_mount_took_away_is_kept() {
+    let world = World::new();
+    let put = |tx: &mut Tx<'_>| {
+        tx.foreign(|tx| tx.put_scratch(world.people, ".Ada.vcf.error", b"a sentence"))
+    };
+    let drop = |tx: &mut Tx<'_>| tx.foreign(|tx| tx.remove_scratch(world.people, ".Ada.vcf.error"));
+    change(&world.store, put);
+    let old = world.look(".Ada.vcf.error").unwrap().ino;
+    change(&world.store, drop);
+    let cut = SetAttr {
+        size: Some(0),
+        ..SetAttr::default()
+    };
+    world.tree.set_attr(old, cut, ME).unwrap();
+    world.tree.write(old, 0, b"mine", ME).unwrap();
+    assert_eq!(world.look(".Ada.vcf.error").unwrap().ino, old);
+    let text = world.tree.read(old, 0, 99, <[u8]>::to_vec).unwrap();
+    assert_eq!(text, b"mine");
+    assert_eq!(world.reborn().look(".Ada.vcf.error").unwrap().size, 4);
+    // What somebody here removed stays away, and a name that is taken is left alone.
+    world.tree.unlink(world.people, ".Ada.vcf.error").unwrap();
+    world.tree.write(old, 0, b"gone", ME).unwrap();
+    assert!(world.look(".Ada.vcf.error").is_err());
+    change(&world.store, put);
+    let next = world.look(".Ada.vcf.error").unwrap().ino;
+    change(&world.store, put);
+    world.tree.write(next, 0, b"late", ME).unwrap();
+    assert_ne!(world.look(".Ada.vcf.error").unwrap().ino, next);
+}
