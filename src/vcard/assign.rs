@@ -55,14 +55,16 @@ pub(super) fn assign(
         shadows.collect(),
         notes(shown, &contact),
     );
-    // Of equal values the spellings are shown in the order of the slots.
-    let residue = settle::residue(&contact, &residue);
     match residue.encode().as_str().len() {
         size if size > MAX_RESIDUE => Err(CardError::whole(CardErrorKind::TooLong {
             size,
             limit: MAX_RESIDUE,
         })),
-        _ => Ok(Card { contact, residue }),
+        // Of equal values the spellings are shown in the order of the slots.
+        _ => {
+            let residue = settle::residue(&contact, &residue);
+            Ok(Card { contact, residue })
+        }
     }
 }
 

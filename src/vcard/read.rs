@@ -66,7 +66,7 @@ pub fn read_all(
 /// The contact's picture in an acceptable file; further ones are among the `kept` lines of the contact.
 #[must_use]
 pub fn photo_in(bytes: &[u8], kept: &Residue) -> Option<Photo> {
-    if !may_hold_photo(bytes) {
+    if !may_hold_photo(bytes) || scan::guard(bytes).is_err() {
         return None; // Most cards have none, and taking one apart costs something.
     }
     let mut lines = scanned(bytes).ok()?.lines;

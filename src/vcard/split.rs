@@ -16,8 +16,9 @@ pub struct Piece {
 /// Takes a file apart. A card that is not finished ends where the next one begins.
 #[must_use]
 pub fn split(bytes: &[u8]) -> Vec<Piece> {
-    let bytes = match decode::decode(bytes) {
-        Ok(text) if decode::is_utf16(bytes) => Cow::Owned(text.text.into_owned().into_bytes()),
+    let wide = decode::is_utf16(bytes).then(|| decode::decode(bytes));
+    let bytes = match wide {
+        Some(Ok(text)) => Cow::Owned(text.text.into_owned().into_bytes()),
         _ if decode::line_end(bytes) == b"\r" => {
             let end = |byte: &u8| if *byte == b'\r' { b'\n' } else { *byte };
             Cow::Owned(bytes.iter().map(end).collect())
