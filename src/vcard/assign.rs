@@ -291,7 +291,7 @@ fn shadows<'a>(
         .unwrap_or_default();
     let slots = slots::slots(contact);
     let canonical = compose::lines(contact, &slots, version);
-    let mut shadows = Vec::new();
+    let mut lines = Vec::new();
     for (slot, canonical) in slots.iter().zip(canonical) {
         if shadow::is_made_up(contact, slot) {
             continue;
@@ -301,11 +301,18 @@ fn shadows<'a>(
         };
         let is_covered = ours.contains(&line.1.raw)
             || canonical.is_some_and(|canonical| essence::is_covered(&line.1, &canonical));
-        if !is_covered || known.contains(&(slot.slot(), line.1.raw.as_str())) {
-            shadows.push((slot.slot(), line));
-        }
+        let is_known = known.contains(&(slot.slot(), line.1.raw.as_str()));
+        lines.push((slot, line, !is_covered || is_known));
     }
+    let is_spelled = |of: &Meaning| lines.iter().any(|(slot, _, is)| *is && *slot == of);
+    let is_shadow = |(slot, _, is): &&(&Meaning, _, bool)| {
+        // Of two equal addresses the order is that of their spellings, so that each has one or none has.
+        *is || (matches!(slot, Meaning::Email(_)) && is_spelled(slot))
+    };
+    let shadows = lines.iter().filter(is_shadow);
     shadows
+        .map(|(slot, line, _)| (slot.slot(), *line))
+        .collect()
 }
 
 /// The lines we would write for a contact.

@@ -161,7 +161,8 @@ pub(super) fn is_presentable(raw: &str) -> bool {
         let is_mark = scan::is_mark(line, "BEGIN") || scan::is_mark(line, "END");
         line.raw == raw && scan::is_name(&line.name) && !is_mark && !line.is_group()
     };
-    Line::parse(raw).as_ref().is_some_and(is_whole)
+    let is_odd = |c: char| c.is_control() && c != '\t';
+    !raw.contains(is_odd) && Line::parse(raw).as_ref().is_some_and(is_whole)
 }
 
 /// The value of a kept line that is a UID.

@@ -1,7 +1,7 @@
 //! Shadow lines: a user's spelling of a value the service also holds, shown as long as the service's
 //! value is still that value (vcard-mapping 6).
 
-use super::line::Line;
+use super::line::{Line, is_presentable};
 use super::meaning::Meaning;
 use super::residue::{Entry, Residue};
 use crate::model::{Contact, Field};
@@ -52,7 +52,7 @@ fn understood(residue: &Residue) -> Vec<(&str, Meaning, &str)> {
 
 /// What a kept line says. Its slot tells what a label told when it was kept.
 fn meaning(entry: &Entry) -> Option<Meaning> {
-    let line = Line::parse(&entry.line)?;
+    let line = Line::parse(&entry.line).filter(|_| is_presentable(&entry.line))?;
     let field = Field::ALL.iter().find(|field| field.name() == entry.slot);
     Meaning::of(&line).or_else(|| Meaning::labelled(&line, *field?))
 }

@@ -210,8 +210,9 @@ fn residue_of_a_newer_program_is_carried() {
 /// Somebody else may have written there what is no line of a card: it is not shown, and not lost.
 #[test]
 fn what_is_no_line_is_carried_and_never_shown() {
-    let body = "-\tEND:VCARD\n-\tno colon\n-\tKIND:group\n-\tX-GOOD:1\n-\tbegin:vcard\n-\t";
-    let text = format!("1 6 {:08x}\n{body}", crc32fast::hash(body.as_bytes()));
+    let body =
+        "-\tEND:VCARD\n-\tno colon\n-\tKIND:group\n-\tX-GOOD:1\n-\tbegin:vcard\n-\tX:\u{7}\n-\t";
+    let text = format!("1 7 {:08x}\n{body}", crc32fast::hash(body.as_bytes()));
     let residue = Residue::decode(&ResidueText::new(text)).unwrap();
     let card = Card::from_server(ada(), residue);
     let shown = render(&card, None, LF);
@@ -220,9 +221,27 @@ fn what_is_no_line_is_carried_and_never_shown() {
     assert!(!shown.contains("no colon"), "{shown}");
     let after = edited(&card, |text| text.replace("FN:Ada Lovelace", "FN:Ada"));
     let kept = after.residue.encode();
-    for odd in ["END:VCARD", "no colon", "KIND:group", "begin:vcard"] {
+    for odd in [
+        "END:VCARD",
+        "no colon",
+        "KIND:group",
+        "begin:vcard",
+        "X:\u{7}",
+    ] {
         assert!(kept.as_str().contains(&format!("odd\t{odd}")), "{kept:?}");
     }
+}
+
+/// An address that is there twice keeps the order that its spellings make.
+#[test]
+fn equal_addresses_keep_their_order() {
+    let twice = "EMAIL;PREF=1:a@x.example\nEMAIL;PREF=1:a@x.example\nEMAIL;PREF=5:b@x.example";
+    let text = format!("BEGIN:VCARD\nFN:x\n{twice}\nEND:VCARD\n");
+    let card = read(text.as_bytes(), None, LF).unwrap();
+    assert_eq!(again(&card, LF), card);
+    // Nobody spelled them: they are as we write them.
+    let card = Card::from_server(card.contact, Residue::default());
+    assert_eq!(again(&card, LF), card);
 }
 
 /// What other machines hold in a field is shown beside an equal line that was kept.
