@@ -30,6 +30,7 @@ pub(super) fn residue(contact: &Contact, residue: &Residue) -> Residue {
         .partition(|line| line::is_presentable(line));
     let mut notes = notes(residue);
     notes.extend(odd.into_iter().map(|line| Entry::new(ODD, line)));
+    notes.sort_by(|a, b| a.slot.cmp(&b.slot));
     let unmapped = unmapped.into_iter().map(|line| Entry::new(UNMAPPED, line));
     settled(unmapped.collect(), shadows.collect(), notes)
 }
