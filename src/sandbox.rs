@@ -31,6 +31,7 @@ mod routes;
 mod seed;
 mod server;
 mod service;
+mod storm;
 mod subscriptions;
 mod tokens;
 
@@ -254,6 +255,7 @@ fn state(options: &Options) -> io::Result<State> {
             takes_photos: true,
             removes_photos: false,
             encodes_photos: false,
+            delta_lag: Duration::ZERO,
         },
     })
 }

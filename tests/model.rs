@@ -15,6 +15,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "model/chaos.rs"]
+mod chaos;
 #[path = "model/deeds.rs"]
 mod deeds;
 #[path = "model/many.rs"]

@@ -2,6 +2,8 @@
 //!
 //! No token is asked for: the service holds invented people and listens on loopback.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::faults::Fault;
@@ -30,6 +32,7 @@ pub(super) fn answer(service: &Service, request: &Request) -> Reply {
         ("GET", "log") => Ok(json!(state.log.entries())),
         ("GET", "faults") => Ok(json!(state.faults.planned())),
         ("POST", "faults") => add_fault(&mut state, body),
+        ("POST", "storm") => begin_storm(&mut state, body),
         ("POST", "settings") => settings(&mut state, &body),
         ("POST", "device/approve") => approve(&mut state, request, &body),
         ("POST", "device/decline") => {
@@ -124,9 +127,17 @@ fn add_fault(state: &mut State, body: Value) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
+fn begin_storm(state: &mut State, body: Value) -> Result<Value, Refusal> {
+    let weather =
+        serde_json::from_value(body).map_err(|error| Refusal::bad_request(error.to_string()))?;
+    state.faults.begin_storm(weather);
+    Ok(json!({}))
+}
+
 /// Changes any of `expires_in`, `device_interval`, `device_seconds`, `clock_skew` (seconds), `public_client`,
 /// `interaction_required`, `enforce_if_match`, `retry_after`, `takes_photos`, `removes_photos`,
-/// `encodes_photos`, `notifies` (yes or no), `subscription_seconds` (granted whatever is asked for), `grantable` (permissions), `consent` (`anybody` or
+/// `encodes_photos`, `notifies` (yes or no), `subscription_seconds` (granted whatever is asked for), `delta_lag`
+/// (milliseconds), `grantable` (permissions), `consent` (`anybody` or
 /// `admin`).
 fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
     let login = &mut state.login.settings;
@@ -138,6 +149,9 @@ fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
             ("clock_skew", Some(seconds), _) => login.clock_skew = seconds,
             ("public_client", _, Some(on)) => login.public_client = on,
             ("interaction_required", _, Some(on)) => login.interaction_required = on,
+            ("delta_lag", Some(time), _) => {
+                state.switches.delta_lag = Duration::from_millis(time.unsigned_abs());
+            }
             ("grantable", ..) => login.grantable = value.as_str().map(str::to_owned),
             ("consent", ..) if value == "anybody" => login.consent = Consent::Anybody,
             ("consent", ..) if value == "admin" => login.consent = Consent::Admin,

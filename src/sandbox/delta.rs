@@ -229,31 +229,50 @@ fn page(
         .and_then(|size| size.parse().ok());
     let size = size.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     let whim = mix(mix(context.mailbox.seed, token.folder), token.after);
-    let pending = rows.by_revision.range(token.after + 1..).next().is_some();
+    let until = visible(context, &token);
+    let pending = next_row(rows, &token, until).is_some();
     if pending && !token.blank && whim.is_multiple_of(5) {
         token.blank = true;
         token.inside = true;
         return linked(context, &token, kind, Vec::new());
     }
     let mut shown: Vec<Value> = replay(&token, rows, whim, &show).into_iter().collect();
-    shown.extend(advance(&mut token, rows, size, &show));
+    shown.extend(advance(&mut token, rows, until, size, &show));
     if whim.is_multiple_of(4) {
         shown.reverse();
     }
-    token.inside = rows.by_revision.range(token.after + 1..).next().is_some();
+    token.inside = next_row(rows, &token, until).is_some();
     token.blank &= token.inside;
     linked(context, &token, kind, shown)
+}
+
+/// The last revision that may be shown: a later round misses what has just been changed (graph-facts 3.2).
+fn visible(context: &Context<'_>, token: &Token) -> u64 {
+    if token.after < token.start {
+        return u64::MAX;
+    }
+    context
+        .mailbox
+        .revision_before(context.switches.delta_lag)
+        .max(token.after)
+}
+
+fn next_row<'a>(rows: &'a Rows, token: &Token, until: u64) -> Option<(&'a u64, &'a Row)> {
+    // Beyond the last revision there is nothing, and a range must not begin there.
+    let first = token.after.saturating_add(1);
+    (first <= until).then(|| rows.by_revision.range(first..=until).next())?
 }
 
 /// Takes the next rows in order of change.
 fn advance(
     token: &mut Token,
     rows: &Rows,
+    until: u64,
     size: usize,
     show: impl Fn(&Row) -> Option<Value>,
 ) -> Vec<Value> {
     let mut shown = Vec::new();
-    for (revision, row) in rows.by_revision.range(token.after + 1..) {
+    while let Some((revision, row)) = next_row(rows, token, until) {
         if shown.len() == size {
             break;
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delta::{self, DeltaExpiry};
 use super::http::{Refusal, Request};
+use super::storm::{Storm, Weather};
 
 /// One planned failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,10 +64,11 @@ pub enum FaultAction {
     Malformed,
 }
 
-/// The planned failures, in the order given; the first that matches counts.
+/// The planned failures, in the order given; the first that matches counts. Where none does, a storm may strike.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     planned: Vec<Fault>,
+    storm: Option<Storm>,
 }
 
 impl Faults {
@@ -74,8 +76,13 @@ impl Faults {
         self.planned.push(fault);
     }
 
+    pub(super) fn begin_storm(&mut self, weather: Weather) {
+        self.storm = Some(Storm::new(weather));
+    }
+
     pub(super) fn clear(&mut self) {
         self.planned.clear();
+        self.storm = None;
     }
 
     pub(super) fn planned(&self) -> &[Fault] {
@@ -98,7 +105,7 @@ impl Faults {
                 struck = Some(fault.action.clone());
             }
         }
-        struck
+        struck.or_else(|| self.storm.as_mut()?.strike(request))
     }
 }
 

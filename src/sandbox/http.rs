@@ -102,6 +102,13 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// The seconds of its `Retry-After`.
+    pub(super) fn retry_after(&self) -> Option<u64> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+        value.parse().ok()
+    }
+
     /// With JSON as the bytes to be sent: what is logged as well is then written once.
     pub(super) fn in_bytes(self) -> Self {
         let Content::Json(value) = &self.content else {

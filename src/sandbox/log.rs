@@ -36,6 +36,8 @@ pub struct LogEntry {
     pub fault: Option<&'static str>,
     /// Status of the reply; 0 when the connection was closed without one.
     pub status: u16,
+    /// The pause that the reply asks for, in seconds.
+    pub retry_after: Option<u64>,
     /// Names in lower case; the value of `authorization` is hidden.
     pub request_headers: Vec<(String, String)>,
     /// Body of the request, if it was JSON (or a form, as an object).
@@ -109,6 +111,7 @@ impl Log {
             in_batch: request.in_batch,
             fault,
             status: reply.map_or(0, |reply| reply.status),
+            retry_after: reply.and_then(Reply::retry_after),
             request_headers: request.headers.iter().map(hidden).collect(),
             request: None,
             response: None,

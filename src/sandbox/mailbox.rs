@@ -6,7 +6,8 @@
 mod members;
 mod restore;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -154,7 +155,12 @@ pub(super) struct Mailbox {
     pub(super) categories: Vec<Category>,
     purged: HashSet<Number>,
     pub(super) changes: Vec<Change>,
+    /// When the latest revisions were made, the newest last.
+    recent: VecDeque<(u64, Instant)>,
 }
+
+/// Revisions whose time is remembered.
+const RECENT: usize = 1000;
 
 impl Mailbox {
     /// A mailbox with an empty default folder.
@@ -178,7 +184,14 @@ impl Mailbox {
             categories: Vec::new(),
             purged: HashSet::new(),
             changes: Vec::new(),
+            recent: VecDeque::new(),
         }
+    }
+
+    /// The last revision that was made so long ago.
+    pub(super) fn revision_before(&self, age: Duration) -> u64 {
+        let young = self.recent.iter().find(|(_, made)| made.elapsed() < age);
+        young.map_or(u64::MAX, |(revision, _)| revision - 1)
     }
 
     pub(super) fn folder(&self, number: Number) -> Result<&Folder, Refusal> {
@@ -355,6 +368,10 @@ impl Mailbox {
 
     fn next_revision(&mut self) -> u64 {
         self.last_revision += 1;
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((self.last_revision, Instant::now()));
         self.last_revision
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Switches {
     pub(super) removes_photos: bool,
     /// Whether a picture is stored as other bytes than were sent (vcard-mapping 5).
     pub(super) encodes_photos: bool,
+    /// How long a change takes to show in the next round of a delta query (graph-facts 3.2).
+    pub(super) delta_lag: Duration,
 }
 
 /// What changes while the service runs.
