@@ -22,6 +22,7 @@ mod photos;
 mod reject;
 mod schema;
 mod sidecar;
+mod unread;
 
 use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};

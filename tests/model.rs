@@ -19,10 +19,14 @@
 mod chaos;
 #[path = "model/deeds.rs"]
 mod deeds;
+#[path = "model/disk.rs"]
+mod disk;
 #[path = "model/many.rs"]
 mod many;
 #[path = "model/people.rs"]
 mod people;
+#[path = "model/power.rs"]
+mod power;
 #[path = "model/stage.rs"]
 mod stage;
 mod support;

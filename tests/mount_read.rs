@@ -35,6 +35,8 @@ mod report;
 mod stable;
 #[path = "mount_read/tools.rs"]
 mod tools;
+#[path = "mount_read/unread.rs"]
+mod unread;
 #[path = "mount_read/watch.rs"]
 mod watch;
 #[path = "mount_read/whole.rs"]

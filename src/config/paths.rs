@@ -49,15 +49,12 @@ pub fn runtime_dir(environment: &Environment) -> Result<PathBuf, ConfigError> {
     Ok(path)
 }
 
-/// Makes a directory and its parents, all new ones 0700, and checks that it is private.
+/// Makes a directory and its parents, all new ones 0700 and there after a power cut, and checks that it is private.
 ///
 /// # Errors
 /// [`ConfigError::Directory`] when it cannot be made, [`ConfigError::NotPrivate`] when it is not the user's alone.
 pub fn private_dir(path: &Path) -> Result<(), ConfigError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
+    make_dirs(path)
         .and_then(|()| fs::symlink_metadata(path))
         .map_err(|source| directory_error(path, source))
         .and_then(|found| {
@@ -71,6 +68,18 @@ pub fn private_dir(path: &Path) -> Result<(), ConfigError> {
                 })
             }
         })
+}
+
+fn make_dirs(path: &Path) -> io::Result<()> {
+    let missing = path.ancestors().take_while(|path| !path.exists());
+    let parents: Vec<&Path> = missing.filter_map(Path::parent).collect();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?;
+    parents
+        .iter()
+        .try_for_each(|parent| fs::File::open(parent)?.sync_all())
 }
 
 fn fallback(run_user: &Path, uid: u32) -> PathBuf {

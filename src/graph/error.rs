@@ -156,6 +156,19 @@ impl Error {
         )
     }
 
+    /// Whether a request about one contact may fail so for the contact's sake, whatever becomes of others: wrong data makes
+    /// the service fail as well (graph-facts 9.4).
+    #[must_use]
+    pub fn may_concern_one(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::TooLarge { .. }
+                | Self::Malformed { .. }
+                | Self::Service { status: 500, .. }
+        )
+    }
+
     /// What a person can do about it, as a sentence of its own.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

@@ -170,6 +170,11 @@ fn classify(call: &Call, reply: &Reply, pause: Duration) -> Error {
     }
     let code = said.code;
     match reply.status {
+        // What does not speak Graph comes from something on the way. It must make nothing disappear, refuse no save, and ask
+        // nobody to sign in (behaviour 7.5). Some refusals have no body by nature.
+        status @ 400..=499 if code.is_empty() && !matches!(status, 401 | 410 | 412 | 413 | 429) => {
+            Error::Service { status, code }
+        }
         300..=399 => Error::Redirected {
             status: reply.status,
         },
@@ -183,8 +188,6 @@ fn classify(call: &Call, reply: &Reply, pause: Duration) -> Error {
             },
         },
         403 => Error::Denied { code },
-        // A 404 that does not speak Graph comes from something on the way, and must not make anything disappear.
-        404 if code.is_empty() => Error::Service { status: 404, code },
         404 if matches!(call.about, About::Folder | About::DeltaLink) => Error::FolderGone,
         404 if call.about == About::Mailbox => Error::NoMailbox { code },
         404 => Error::NotFound,

@@ -26,6 +26,8 @@ pub struct LogEntry {
     pub seq: u64,
     /// Milliseconds from the start of the service to the arrival.
     pub at_ms: u64,
+    /// Milliseconds from the start of the service to the reply.
+    pub done_ms: u64,
     /// Upper case.
     pub method: String,
     /// Path with query, as sent.
@@ -91,8 +93,12 @@ impl Log {
         self.last += 1;
         Slot {
             seq: self.last,
-            at_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            at_ms: self.now_ms(),
         }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Writes an exchange; `reply` is `None` when the connection was closed instead.
@@ -106,6 +112,7 @@ impl Log {
         let entry = LogEntry {
             seq: slot.seq,
             at_ms: slot.at_ms,
+            done_ms: self.now_ms(),
             method: request.method.clone(),
             path: request.target.clone(),
             in_batch: request.in_batch,

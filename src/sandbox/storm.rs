@@ -91,7 +91,7 @@ impl Storm {
         FaultAction::Status {
             code,
             error_code: error_code.to_owned(),
-            retry_after: asks_to_wait.then_some(1),
+            retry_after: asks_to_wait.then_some(2),
             empty_body: self.random.random_range(0..4) == 0,
         }
     }

@@ -65,6 +65,14 @@ impl Blobs {
         std::os::unix::fs::FileExt::write_all_at(&file, bytes, 0)
     }
 
+    /// Makes the names of all files survive a power cut.
+    ///
+    /// # Errors
+    /// What the local disk says.
+    pub fn sync_names(&self) -> io::Result<()> {
+        File::open(&self.dir)?.sync_all()
+    }
+
     /// Whether an inode has a file.
     #[must_use]
     pub fn exists(&self, ino: Ino) -> bool {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -207,4 +207,10 @@ CREATE TABLE gone(
     change_key TEXT NOT NULL,     -- the version we deleted: another one was restored from the deleted items
     at INTEGER NOT NULL
 ) WITHOUT ROWID;
+";
+
+/// Contacts that the service fails to show are asked for again.
+const V9: &str = "
+ALTER TABLE contact ADD COLUMN unread INTEGER;  -- when to ask again
+CREATE INDEX contact_unread ON contact(unread) WHERE unread IS NOT NULL;
 ";

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::task::{JoinSet, yield_now};
 
-use super::pull::{Round, place};
+use super::pull::{ContactsRead, Round, Unread, place};
 use super::{Engine, Failure, server_contact};
 use crate::graph::{DeltaFrom, DeltaItem, DeltaNext, Error, Snapshot};
 use crate::model::{DeltaLink, FolderId, ResidueText};
@@ -69,15 +69,16 @@ impl Engine {
             pictures.try_for_each(|(id, key)| tx.note_picture(id, key))
         })
         .await?;
-        self.read_missing(folder).await?;
+        let failed = self.read_missing(folder).await?;
         // A listing may lag behind (graph-facts 3.4), so what it left out is looked at before it disappears.
         let unseen = self
             .store
             .write::<_, store::Error>(|tx| tx.unseen(folder.id))?;
         for ids in unseen.chunks(CHUNK) {
-            self.look_at(folder, ids).await?;
+            self.look_at_known(folder, ids).await?;
         }
         self.show_all(folder)?;
+        self.keep_unread(folder, &failed, |_| None)?;
         self.store
             .write::<_, store::Error>(|tx| tx.foreign(|tx| tx.set_delta(folder.id, &link)))?;
         Ok(())
@@ -182,14 +183,19 @@ impl Engine {
         }
     }
 
-    /// Reads singly what neither delta nor a list showed whole.
-    async fn read_missing(&self, folder: &FolderRow) -> Result<(), Failure> {
+    /// Reads singly what neither delta nor a list showed whole; returns what cannot be read.
+    async fn read_missing(&self, folder: &FolderRow) -> Result<Unread, Failure> {
+        let mut unread = Unread::new();
         let missing = self
             .store
             .write::<_, store::Error>(|tx| tx.without_residue(folder.id))?;
         for ids in missing.chunks(CHUNK) {
-            let mut gone = Vec::new();
-            let snapshots = self.read_contacts(ids, &mut gone).await?;
+            let ContactsRead {
+                snapshots,
+                gone,
+                failed,
+            } = self.read_contacts(ids).await?;
+            unread.extend(failed);
             self.store.write::<_, store::Error>(|tx| {
                 tx.foreign(|tx| {
                     take_whole(tx, folder, &snapshots)?;
@@ -197,7 +203,7 @@ impl Engine {
                 })
             })?;
         }
-        Ok(())
+        Ok(unread)
     }
 
     /// Gives those a file that have none yet, in pieces so that local saves get their turn.

@@ -1,6 +1,6 @@
 //! What changed at the service: one delta query per folder, all of a round in one `$batch`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Engine, Failure, server_contact};
 use crate::graph::{DeltaFrom, DeltaItem, DeltaNext, DeltaPage, Error, Snapshot};
 use crate::model::{ContactId, DeltaLink};
-use crate::store::{self, FolderRow, FolderRowId, Seen, Tx};
+use crate::store::{self, FolderRow, FolderRowId, Seen, ServerContact, Tx};
 
 impl Engine {
     /// Pulls every poll interval; never returns.
@@ -69,9 +69,43 @@ impl Engine {
         let (fresh, known): (Vec<_>, Vec<_>) = folders
             .into_iter()
             .partition(|folder| folder.delta.is_none());
-        let loaded = self.load_all(fresh).await;
-        self.pull_deltas(&known).await?;
-        loaded
+        self.load_beside_deltas(fresh, known).await?;
+        self.read_again().await
+    }
+
+    /// A first load takes long, and must not keep the other folders from being fresh.
+    async fn load_beside_deltas(
+        self: &Arc<Self>,
+        fresh: Vec<FolderRow>,
+        mut known: Vec<FolderRow>,
+    ) -> Result<(), Failure> {
+        let mut load = std::pin::pin!(self.load_all(fresh));
+        loop {
+            let pulled = self.pull_deltas(&known).await;
+            tokio::select! {
+                biased;
+                loaded = &mut load => return loaded.and(pulled),
+                () = tokio::time::sleep(self.settings.poll_interval) => {}
+            }
+            let known_ids: HashSet<FolderRowId> = known.iter().map(|folder| folder.id).collect();
+            known = self.store.folders()?;
+            known.retain(|folder| known_ids.contains(&folder.id));
+        }
+    }
+
+    /// Asks again for contacts that the service failed to show.
+    async fn read_again(&self) -> Result<(), Failure> {
+        let unread = self.store.write::<_, store::Error>(|tx| tx.unread())?;
+        let mut folders: HashMap<FolderRowId, Vec<ContactId>> = HashMap::new();
+        for (folder, id) in unread {
+            folders.entry(folder).or_default().push(id);
+        }
+        for folder in self.store.folders()? {
+            if let Some(ids) = folders.get(&folder.id) {
+                self.look_at_known(&folder, ids).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn pull_deltas(&self, folders: &[FolderRow]) -> Result<(), Failure> {
@@ -135,13 +169,13 @@ impl Engine {
         items: &[DeltaItem],
         round: &mut Round,
     ) -> Result<(), Failure> {
-        let mut news = Vec::new();
+        let mut news = HashMap::new();
         self.store.write::<_, store::Error>(|tx| {
             for item in items {
                 match item {
                     DeltaItem::Changed(contact) => {
                         if tx.hear(folder.id, &contact.id, &contact.change_key)? == Seen::News {
-                            news.push(contact.id.clone());
+                            news.insert(&contact.id, contact);
                         }
                         round.changed.insert(contact.id.clone());
                     }
@@ -153,7 +187,12 @@ impl Engine {
         if !news.is_empty() {
             self.news.store(true, Ordering::Relaxed);
         }
-        self.look_at(folder, &news).await
+        let ids: Vec<ContactId> = news.keys().map(|id| (*id).clone()).collect();
+        let failed = self.look_at(folder, &ids).await?;
+        // What the service fails to show whole is shown as the row has it.
+        self.keep_unread(folder, &failed, |id| {
+            news.get(id).map(|row| server_contact(row))
+        })
     }
 
     /// Lets the contacts go that a whole round said were removed. Rows come in any order and may be old, so one that the
@@ -178,17 +217,27 @@ impl Engine {
             Ok(())
         })?;
         self.vanish(folder, &gone)?;
-        self.look_at(folder, &doubtful).await
+        self.look_at_known(folder, &doubtful).await
     }
 
-    /// Reads contacts and applies what is found: a contact is where it says it is.
-    pub(super) async fn look_at(
+    /// As [`Engine::look_at`], for contacts that are known already.
+    pub(super) async fn look_at_known(
         &self,
         folder: &FolderRow,
         ids: &[ContactId],
     ) -> Result<(), Failure> {
-        let mut gone = Vec::new();
-        let mut snapshots = self.read_contacts(ids, &mut gone).await?;
+        let failed = self.look_at(folder, ids).await?;
+        self.keep_unread(folder, &failed, |_| None)
+    }
+
+    /// Reads contacts and applies what is found: a contact is where it says it is. Returns those that cannot be read, and
+    /// why.
+    async fn look_at(&self, folder: &FolderRow, ids: &[ContactId]) -> Result<Unread, Failure> {
+        let ContactsRead {
+            mut snapshots,
+            gone,
+            failed,
+        } = self.read_contacts(ids).await?;
         // Of several new contacts of one name the oldest gets it, as in a full load (behaviour 1.4).
         snapshots.sort_by(|a, b| (a.created, a.id.as_str()).cmp(&(b.created, b.id.as_str())));
         self.store.write::<_, store::Error>(|tx| {
@@ -199,11 +248,28 @@ impl Engine {
                         Some(place) => tx.apply(place, &contact)?,
                         None => tx.vanish(folder.id, &contact.id)?,
                     }
+                    tx.was_read(&contact.id)?;
                 }
                 Ok(())
             })
         })?;
-        self.vanish(folder, &gone)
+        self.vanish(folder, &gone)?;
+        Ok(failed)
+    }
+
+    /// Remembers contacts that cannot be read; `row` says what else is known of one.
+    pub(super) fn keep_unread(
+        &self,
+        folder: &FolderRow,
+        failed: &Unread,
+        row: impl Fn(&ContactId) -> Option<ServerContact>,
+    ) -> Result<(), Failure> {
+        Ok(self.store.write::<_, store::Error>(|tx| {
+            for (id, why) in failed {
+                tx.foreign(|tx| tx.cannot_read(folder.id, id, row(id).as_ref(), why))?;
+            }
+            Ok(())
+        })?)
     }
 
     fn vanish(&self, folder: &FolderRow, gone: &[ContactId]) -> Result<(), Failure> {
@@ -212,29 +278,39 @@ impl Engine {
         })?)
     }
 
-    /// Reads contacts whole; those that are not there any more are added to `gone`.
-    pub(super) async fn read_contacts(
-        &self,
-        ids: &[ContactId],
-        gone: &mut Vec<ContactId>,
-    ) -> Result<Vec<Snapshot>, Failure> {
-        let mut snapshots = Vec::with_capacity(ids.len());
+    /// Reads contacts whole.
+    pub(super) async fn read_contacts(&self, ids: &[ContactId]) -> Result<ContactsRead, Failure> {
+        let mut all = ContactsRead::default();
         if ids.is_empty() {
-            return Ok(snapshots);
+            return Ok(all);
         }
         for (id, read) in ids.iter().zip(self.client.contacts(ids).await?) {
             match read {
-                Ok(snapshot) => snapshots.push(snapshot),
-                Err(Error::NotFound) => gone.push(id.clone()),
+                Ok(snapshot) => all.snapshots.push(snapshot),
+                Err(Error::NotFound) => all.gone.push(id.clone()),
                 // One contact that cannot be read must not keep the others from being fresh.
-                Err(error @ (Error::Refused { .. } | Error::TooLarge { .. })) => {
-                    tracing::warn!(%error, "a contact cannot be read");
+                Err(error) if error.may_concern_one() => {
+                    let why = super::chain(&error);
+                    tracing::warn!(error = %why, "a contact cannot be read");
+                    all.failed.push((id.clone(), why));
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(snapshots)
+        Ok(all)
     }
+}
+
+/// Contacts that the service fails to show, and why.
+pub(super) type Unread = Vec<(ContactId, String)>;
+
+/// What came of reading contacts.
+#[derive(Default)]
+pub(super) struct ContactsRead {
+    pub(super) snapshots: Vec<Snapshot>,
+    /// They are not there any more.
+    pub(super) gone: Vec<ContactId>,
+    pub(super) failed: Unread,
 }
 
 /// What one round of a folder's delta query said so far.

@@ -35,6 +35,11 @@ pub(super) fn accept(
         return Ok(Outcome::Taken(None));
     };
     let contact = contact.map(|id| tx.contact(id)).transpose()?.flatten();
+    if let Some(contact) = &contact
+        && tx.is_unread(contact.id)?
+    {
+        return Err(Error::NotLoaded);
+    }
     if contact.is_none() && adopt_by_uid(tx, row.ino, dir, bytes)? {
         let kept = tx.inode(row.ino)?.ok_or(Error::NotFound)?;
         let attr = row.attr;

@@ -78,6 +78,7 @@ impl Tree {
             .is_some_and(super::memory::Node::has_blob)
         {
             self.cache.file(&self.store, ino)?.sync_all()?;
+            self.store.blobs().sync_names()?;
         }
         Ok(self.store.sync_durable()?)
     }

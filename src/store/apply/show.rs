@@ -202,7 +202,7 @@ impl Tx<'_> {
         }
         let text = self.text(ino)?.unwrap_or_default();
         let said = vcard::read(&text, Some((card, contact.graph.as_ref())), self.style);
-        if said.is_ok_and(|said| said == *card) && self.shows_photo(contact, ino)? {
+        if said.is_ok_and(|said| says(&said, card)) && self.shows_photo(contact, ino)? {
             return Ok(());
         }
         let bytes = self.draw(contact, card)?;
@@ -261,4 +261,14 @@ pub(super) fn natural_name(card: &Card) -> String {
 /// An id to tell a name apart by, for what has none yet.
 fn any_id() -> ContactId {
     ContactId::new(uuid::Uuid::new_v4().to_string())
+}
+
+/// Whether a text means a card. One without a UID means any: a move writes the UID down that the contact had before, and
+/// the user's bytes stay (behaviour P2).
+fn says(said: &Card, card: &Card) -> bool {
+    if said.uid().is_none() {
+        *said == card.without_uid()
+    } else {
+        said == card
+    }
 }
