@@ -363,12 +363,11 @@ impl Filesystem for Served {
             return reply.error(Errno::ENOTDIR);
         };
         for (at, (name, child)) in names.iter().enumerate().skip(offset as usize) {
-            let kind = match state
+            let Ok(kind) = state
                 .node(INodeNo(*child))
                 .map(|node| node.attr(*child).kind)
-            {
-                Ok(kind) => kind,
-                Err(_) => continue,
+            else {
+                continue;
             };
             if reply.add(INodeNo(*child), at as u64 + 1, kind, name) {
                 break;

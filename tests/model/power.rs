@@ -117,10 +117,10 @@ impl Machine {
     }
 
     #[track_caller]
-    fn expect(&self, expected: &[(&str, &str)]) {
+    fn expect(&self, step: &str, expected: &[(&str, &str)]) {
         let titles = self.titles();
         let titles: Vec<(&str, &str)> = titles.iter().map(|(a, b)| (&**a, &**b)).collect();
-        assert_eq!(titles, expected);
+        assert_eq!(titles, expected, "after {step}");
     }
 }
 
@@ -170,7 +170,7 @@ const STEPS: &[Step] = &[
             assert_eq!(
                 m.mount().read("Contacts/Countess.vcf"),
                 card("Ada", "first")
-            )
+            );
         },
         &[("Ada", "first")],
     ),
@@ -206,9 +206,8 @@ fn what_was_acknowledged_survives_a_power_cut() {
     if !fuse_or_skip() {
         return;
     }
-    for (name, act, holds, expected) in STEPS {
+    for (step, act, holds, expected) in STEPS {
         for online in [true, false] {
-            println!("{name}, online: {online}");
             let mut machine = Machine::new();
             if !online {
                 machine.world.disconnect();
@@ -217,7 +216,7 @@ fn what_was_acknowledged_survives_a_power_cut() {
             machine.cut();
             holds(&machine);
             machine.world.reconnect();
-            machine.expect(expected);
+            machine.expect(step, expected);
             holds(&machine);
         }
     }
@@ -236,7 +235,7 @@ fn a_create_under_way_makes_one_contact() {
     save(&machine.path("Contacts/Bob.vcf"), &card("Bob", "new"));
     eventually(SOON, "it was made", || machine.world.api().count() == 2);
     machine.cut();
-    machine.expect(&[("Ada", "first"), ("Bob", "new")]);
+    machine.expect("a lost reply", &[("Ada", "first"), ("Bob", "new")]);
 }
 
 /// What was only closed may be lost by a power cut, but never half, and nothing else with it.
