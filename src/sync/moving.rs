@@ -177,13 +177,10 @@ impl Engine {
         match self.delete_copied(old, copied.as_ref()).await {
             Ok(()) | Err(Error::NotFound) => {}
             Err(Error::Changed) => {
-                // Edited there since: the copy is stale. It goes, and the move begins again from the newer contact. A pull
-                // that has just read the copy must not take it for a stranger.
+                // A pull that has just read the copy must not take it for a stranger.
                 self.store
                     .write::<_, store::Error>(|tx| tx.note_gone(&new, &verified.change_key))?;
-                self.delete_version(&new, Some(&verified.change_key))
-                    .await?;
-                return Err(Error::Changed.into());
+                return Err(self.discard_copy(&new, &verified.change_key).await.into());
             }
             Err(error) => return Err(error.into()),
         }
@@ -191,6 +188,19 @@ impl Engine {
         Ok(self
             .store
             .write::<_, store::Error>(|tx| tx.moved(job.seq, &server_contact(&verified)))?)
+    }
+
+    /// The contact was edited in its old folder since: the copy is stale. It goes, and the move begins again from the newer
+    /// contact. One that does not go stays in the row, or it would be a second contact.
+    async fn discard_copy(&self, copy: &ContactId, key: &ChangeKey) -> Error {
+        match self.delete_version(copy, Some(key)).await {
+            Ok(()) | Err(Error::NotFound) => Error::Changed,
+            Err(Error::Changed) => Error::Service {
+                status: 409,
+                code: "the copy has changed as well".to_owned(),
+            },
+            Err(error) => error,
+        }
     }
 
     /// Deletes a contact in the version that was copied. The service may not compare them itself (graph-facts 4.2).

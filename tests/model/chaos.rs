@@ -395,8 +395,9 @@ impl Run {
         assert_eq!(
             files(mount.dir()),
             stated(&there),
-            "files (left) and the service; seed {}",
-            self.seed
+            "files (left) and the service; seed {}\n{}",
+            self.seed,
+            listing(mount.dir())
         );
         mount.unmount();
         tell(self.checked, there.len());
@@ -501,6 +502,21 @@ impl Run {
         }
         assert!(by_mark.is_empty(), "seed {seed}: strangers {by_mark:?}");
     }
+}
+
+/// Every name with its size.
+fn listing(root: &Path) -> String {
+    let names = FOLDERS.iter().flat_map(|name| {
+        let entries = fs::read_dir(root.join(name)).unwrap().flatten();
+        entries.map(|entry| {
+            format!(
+                "{:?} {}",
+                entry.path(),
+                entry.metadata().map_or(0, |m| m.len())
+            )
+        })
+    });
+    names.collect::<Vec<_>>().join("\n")
 }
 
 fn told(entry: &LogEntry) -> String {

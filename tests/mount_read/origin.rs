@@ -93,7 +93,7 @@ fn foreign_link(member: &'static str, world: &World, look: impl Fn(&Mount)) {
     stranger.assert_uncalled();
     // Somebody has to look into it, and asking all the time would help nobody.
     let connection = mount.status()["mounts"][0]["connection"].clone();
-    assert_eq!(connection["state"], "offline", "{connection}");
+    assert_eq!(connection["state"], "service_error", "{connection}");
     let before = requests(&mount);
     std::thread::sleep(Duration::from_secs(2));
     let asked = requests(&mount) - before;

@@ -185,7 +185,9 @@ impl Tx<'_> {
     pub fn queue_move(&mut self, contact: &ContactRow, to: FolderRowId) -> Result<()> {
         self.set_contact_folder(contact.id, to)?;
         let last = self.last_job(contact.id)?.filter(|job| {
-            matches!(job.op, Op::Move | Op::Create) && job.attempts == 0 // Not sent: it goes to the new folder.
+            // Not sent: it goes to the new folder. A failure that was not the row's own is not counted, but may have left a copy.
+            let is_fresh = job.attempts == 0 && !job.unsure && job.moved.is_none();
+            matches!(job.op, Op::Move | Op::Create) && is_fresh
         });
         if let Some(job) = last {
             if job.op == Op::Move && job.folder == Some(to) {
