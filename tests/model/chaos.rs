@@ -392,12 +392,16 @@ impl Run {
         while files(mount.dir()) != stated(&there) && Instant::now() < until {
             thread::sleep(Duration::from_millis(500));
         }
+        let (files, there) = (files(mount.dir()), stated(&there));
+        let differing = files.symmetric_difference(&there);
+        let marks: Vec<String> = differing.map(|(_, mark, ..)| mark.clone()).collect();
         assert_eq!(
-            files(mount.dir()),
-            stated(&there),
-            "files (left) and the service; seed {}\n{}",
+            files,
+            there,
+            "files (left) and the service; seed {}\n{}\n{}",
             self.seed,
-            listing(mount.dir())
+            listing(mount.dir()),
+            self.story_of_people(&marks)
         );
         mount.unmount();
         tell(self.checked, there.len());
