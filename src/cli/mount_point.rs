@@ -4,12 +4,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::fs::statfs;
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
 use super::error::{CliError, Exit};
+use super::target;
+use crate::daemon::registry::LiveMount;
+
+/// How long a process that is gone may take to vanish.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a directory is at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +64,7 @@ pub(super) fn prepare(
     allow_non_empty: bool,
 ) -> Result<PathBuf, CliError> {
     if state(dir) == State::Dead {
-        detach(dir)?;
+        clear(dir)?;
     }
     let shown = dir.display();
     match state(dir) {
@@ -99,6 +105,54 @@ pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => beside(path).ok_or(error),
         found => found,
     }
+}
+
+/// Takes a mount off whose process is gone. A killed process may hang on in the kernel, holding the store's lock, and so may
+/// every program that waits for it, until the connection is aborted.
+pub(super) fn clear(dir: &Path) -> Result<(), CliError> {
+    let process = served_by(dir);
+    abort(dir);
+    if mounted(dir).is_some() {
+        detach(dir)?;
+    }
+    let until = Instant::now() + PATIENCE;
+    while process.as_ref().is_some_and(|mount| lingers(mount.pid)) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Ends the connection between the kernel and the process: whoever waits gets ENOTCONN. The control filesystem lets the user do
+/// so who mounted; where it is missing, root can.
+fn abort(dir: &Path) {
+    let list = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let list = String::from_utf8_lossy(&list);
+    let device = beside(dir).and_then(|dir| device(&list, &dir));
+    let control = device.map(|minor| format!("/sys/fs/fuse/connections/{minor}/abort"));
+    if control.is_none_or(|control| fs::write(control, "1").is_err()) {
+        // It may be busy, and stays on the tree then; aborted it is all the same.
+        let _busy = unmount(dir, UnmountFlags::FORCE);
+    }
+}
+
+/// The minor device number of our mount at a directory.
+fn device(mountinfo: &str, dir: &Path) -> Option<String> {
+    let line = mountinfo.lines().find(|line| is_listed(line, dir))?;
+    let (_, minor) = line.split(' ').nth(2)?.split_once(':')?;
+    Some(minor.to_owned())
+}
+
+fn served_by(dir: &Path) -> Option<LiveMount> {
+    let dir = mounted(dir)?;
+    target::all()
+        .ok()?
+        .into_iter()
+        .find(|mount| mount.dir == dir)
+}
+
+/// Whether there is anything left of a process that is gone.
+fn lingers(pid: u32) -> bool {
+    fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() > 1)
 }
 
 /// Takes a mount off the tree at once; who still uses it keeps it until done.
@@ -185,7 +239,9 @@ fn unescape(text: &str) -> String {
 /// The kernel answers so for a FUSE mount whose process is gone. Attributes may still come from its cache, so the
 /// filesystem is asked.
 fn is_dead(dir: &Path) -> bool {
-    statfs(dir).is_err_and(|error| error == Errno::NOTCONN)
+    // Not asked if its process is known to be gone: it might not answer.
+    served_by(dir).is_some_and(|mount| !mount.is_running())
+        || statfs(dir).is_err_and(|error| error == Errno::NOTCONN)
 }
 
 fn unusable(dir: &Path, error: &io::Error) -> CliError {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::{CliError, Exit};
 use super::mount_point;
 use crate::config::{Environment, runtime_dir};
-use crate::daemon::control::{Reply, Request, call};
+use crate::daemon::control::{CallError, Reply, Request, call};
 use crate::daemon::registry::{self, LiveMount};
 
 /// Every mount of this user.
@@ -44,7 +44,12 @@ pub(super) fn of_path(path: &Path) -> Result<(LiveMount, PathBuf), CliError> {
 
 /// Asks a mount.
 pub(super) fn ask(mount: &LiveMount, request: &Request) -> Result<Reply, CliError> {
-    call(&mount.socket, request).map_err(|source| CliError::Call {
+    let answer = if mount.is_running() {
+        call(&mount.socket, request)
+    } else {
+        Err(CallError::NotRunning)
+    };
+    answer.map_err(|source| CliError::Call {
         mount: mount.dir.display().to_string(),
         source,
     })

@@ -21,7 +21,7 @@ pub(super) fn run(args: &UmountArgs) -> Result<Exit, CliError> {
     };
     match served {
         Some(mount) => drain(&mount),
-        None => mount_point::detach(&dir).map(|()| Exit::Success),
+        None => mount_point::clear(&dir).map(|()| Exit::Success),
     }
 }
 
@@ -35,7 +35,7 @@ fn drain(mount: &LiveMount) -> Result<Exit, CliError> {
             ..
         }) => {
             if mount_point::mounted(&mount.dir).is_some() {
-                mount_point::detach(&mount.dir)?;
+                mount_point::clear(&mount.dir)?;
             }
         }
         Err(error) => return Err(error),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::mount::UnmountFlags;
 
-use super::notify::{self, Changes};
+use super::notify::{Changes, Telling};
 use super::ops::Ops;
 use super::wait::Waits;
 use crate::tree::{Change, Observer, Tree};
@@ -42,6 +42,7 @@ pub struct Mounted {
     dir: PathBuf,
     /// Never dropped: dropping would unmount whatever is mounted at that path by then.
     _session: ManuallyDrop<BackgroundSession>,
+    telling: Telling,
     ended: Receiver<()>,
     waits: Arc<Waits>,
     wait_thread: Option<JoinHandle<()>>,
@@ -86,7 +87,8 @@ impl Mounted {
         });
         let ops = Ops::new(Arc::clone(&tree), Arc::clone(&waits), options, on_end)?;
         let session = Session::new(ops, dir, &config(options)).map_err(|error| explain(&error))?;
-        let changes = Mutex::new(notify::start(session.notifier())?);
+        let telling = Telling::start(session.notifier())?;
+        let changes = Mutex::new(telling.changes());
         tree.set_observer(Arc::new(Passed {
             changes,
             waits: Arc::clone(&waits),
@@ -96,6 +98,7 @@ impl Mounted {
         Ok(Self {
             dir: dir.to_owned(),
             _session: session,
+            telling,
             ended,
             waits,
             wait_thread,
@@ -109,6 +112,7 @@ impl Mounted {
             tracing::warn!(%error, "unmounting failed");
         }
         let _still_used = self.ended.recv_timeout(Duration::from_secs(2));
+        self.telling.end(Duration::from_secs(2));
         if let Some(thread) = self.wait_thread.take() {
             let _panicked = thread.join();
         }

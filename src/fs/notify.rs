@@ -7,8 +7,11 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use fuser::{INodeNo, Notifier};
 
@@ -21,23 +24,60 @@ const BATCH: usize = 64;
 /// Hands changes to the notifier's thread; never blocks.
 pub(super) type Changes = Sender<Vec<Change>>;
 
-/// Starts the thread; it ends when every sender is gone.
-pub(super) fn start(notifier: Notifier) -> io::Result<Changes> {
-    let (sender, receiver) = channel();
-    thread::Builder::new()
-        .name("notify".to_owned())
-        .spawn(move || run(&notifier, &receiver))?;
-    Ok(sender)
+/// The notifier's thread.
+pub(super) struct Telling {
+    changes: Changes,
+    stopping: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
-fn run(notifier: &Notifier, receiver: &Receiver<Vec<Change>>) {
+impl Telling {
+    /// Starts the thread.
+    pub(super) fn start(notifier: Notifier) -> io::Result<Self> {
+        let (changes, receiver) = channel();
+        let stopping = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stopping);
+        let thread = thread::Builder::new()
+            .name("notify".to_owned())
+            .spawn(move || run(&notifier, &receiver, &seen))?;
+        Ok(Self {
+            changes,
+            stopping,
+            thread,
+        })
+    }
+
+    /// Where changes are handed in.
+    pub(super) fn changes(&self) -> Changes {
+        self.changes.clone()
+    }
+
+    /// Ends the thread while requests are still answered. In the kernel it may wait for a directory that a program holds
+    /// which waits for our answer; a process that ended then would never be gone.
+    pub(super) fn end(&self, within: Duration) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let _ended = self.changes.send(Vec::new());
+        let until = Instant::now() + within;
+        while !self.thread.is_finished() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn run(notifier: &Notifier, receiver: &Receiver<Vec<Change>>, stopping: &AtomicBool) {
     while let Ok(first) = receiver.recv() {
         let mut dirs = BTreeSet::new();
         for change in first
             .into_iter()
             .chain(receiver.try_iter().take(BATCH).flatten())
         {
+            if stopping.load(Ordering::SeqCst) {
+                return;
+            }
             dirs.insert(tell(notifier, change));
+        }
+        if stopping.load(Ordering::SeqCst) {
+            return;
         }
         for Ino(dir) in dirs {
             report(notifier.inval_inode(INodeNo(dir), 0, 0));

@@ -220,6 +220,7 @@ impl Mount {
     #[track_caller]
     pub fn kill9(mut self) {
         self.signal(Signal::KILL);
+        self.world.free(&self.dir, self.pid());
         self.wait();
         self.is_left = true;
     }
@@ -250,6 +251,7 @@ impl Drop for Mount {
         if let Some(child) = &mut self.child {
             mount_ended(Pid::from_child(child));
             drop(child.kill());
+            self.world.free(&self.dir, Pid::from_child(child));
             drop(child.wait());
         }
         if !self.is_left {

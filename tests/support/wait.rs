@@ -134,7 +134,9 @@ pub(super) fn mount_ended(pid: Pid) {
 
 /// Takes a mount off the tree whatever state it is in.
 pub(super) fn detach(dir: &Path) {
-    if rustix::mount::unmount(dir, UnmountFlags::DETACH).is_err() {
+    // Forced, because a killed process may hang in its own mount.
+    let flags = UnmountFlags::DETACH | UnmountFlags::FORCE;
+    if rustix::mount::unmount(dir, flags).is_err() {
         let helper = Command::new("fusermount3")
             .args(["-u", "-z", "--"])
             .arg(dir)

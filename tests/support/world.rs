@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
 
 use contactfs::sandbox::{Fault, FaultAction, LogEntry, Options, Sandbox};
 
@@ -139,6 +141,23 @@ impl World {
     /// Prepares a mount that needs more than arguments.
     pub fn mounting(&self) -> Mounting {
         Mounting::new(self.clone())
+    }
+
+    /// A killed program may hang in its own mount, when the kernel was being told of a change in a directory in which another
+    /// program waited for an answer; it is freed as a user would free it.
+    pub(super) fn free(&self, dir: &Path, pid: Pid) {
+        let hangs = || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_pid()));
+            tasks.is_ok_and(|tasks| tasks.count() > 1)
+        };
+        let until = Instant::now() + Duration::from_secs(3);
+        while hangs() {
+            if Instant::now() > until {
+                self.run(&["umount", "--force", dir.to_str().unwrap()]).ok();
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The mailbox as seen from elsewhere.
