@@ -28,6 +28,7 @@ mod status;
 mod sync;
 mod target;
 mod umount;
+mod watch;
 
 use std::ffi::OsString;
 use std::io;
@@ -86,6 +87,7 @@ fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
         Command::Deletes(args) => deletes::run(&args),
         Command::History(args) => history::run(&args),

@@ -15,6 +15,7 @@ pub mod run;
 pub mod sign_in;
 mod surroundings;
 mod trouble;
+pub mod watch;
 
 pub use error::{RunError, RunErrorKind};
 pub use progress::Progress;

@@ -13,6 +13,7 @@ mod check;
 mod checkpoint;
 mod clash;
 mod contacts;
+mod deeds;
 mod folders;
 mod guard;
 mod history;
@@ -40,6 +41,7 @@ pub use blobs::Blobs;
 pub use check::check;
 pub use clash::{Clash, Sides};
 pub use contacts::{ContactRow, RowId};
+pub use deeds::{Deed, Place};
 pub use folders::{FolderRow, FolderRowId};
 pub use history::{Fate, Version};
 pub use inodes::{Attr, InodeKind, InodeRow};
@@ -138,6 +140,15 @@ pub enum Event {
     },
     /// A folder's first full load is complete.
     Loaded(Ino),
+    /// Something became of a contact or folder; only when somebody watches.
+    Deed {
+        /// What.
+        deed: Deed,
+        /// The directory of its file.
+        dir: Ino,
+        /// The name of its file.
+        name: String,
+    },
 }
 
 /// An event and whether the kernel has to be told: it knows what its own requests did.
@@ -154,6 +165,9 @@ pub trait Events: Send + Sync {
     /// Called after each commit, in order, under the store's writer lock: must not call the store. Without notices
     /// when only the outbox or the connection changed.
     fn on_commit(&self, notices: Vec<Notice>);
+
+    /// Whether anybody wants to hear of deeds.
+    fn is_watched(&self) -> bool;
 }
 
 /// Whoever sends the outbox.
@@ -311,11 +325,13 @@ impl Store {
             foreign: false,
             notices: Vec::new(),
             garbage: Vec::new(),
+            deeds: self.is_watched().then(Vec::new),
             wakes: false,
         };
         let known = std::mem::take(&mut *self.known());
         let done = tx.record_known(&known).map_err(E::from);
         let done = done.and_then(|()| change(&mut tx));
+        let done = done.and_then(|done| tx.tell_deeds().map(|()| done).map_err(E::from));
         if done.is_err() {
             self.known().extend(known);
         }
@@ -335,6 +351,10 @@ impl Store {
             self.blobs.remove(ino);
         }
         Ok((done, wakes))
+    }
+
+    fn is_watched(&self) -> bool {
+        self.events.get().is_some_and(|events| events.is_watched())
     }
 
     fn tell(&self, notices: Vec<Notice>) {
@@ -465,6 +485,8 @@ pub struct Tx<'a> {
     foreign: bool,
     notices: Vec<Notice>,
     garbage: Vec<Ino>,
+    /// What became of contacts; `None` when nobody watches.
+    deeds: Option<Vec<(Deed, deeds::Of)>>,
     wakes: bool,
 }
 

@@ -45,6 +45,8 @@ pub struct Settings {
     pub progress: LoadProgress,
     /// Says what only a person can mend.
     pub explain: Explain,
+    /// Told when the service is found in another way than before.
+    pub found: Box<dyn Fn(&Connection) + Send + Sync>,
     /// Where the service is to tell of changes, if it is.
     pub hook: Option<Hook>,
 }
@@ -300,6 +302,7 @@ impl Engine {
         self.photos_due.notify_one();
         if recovered {
             tracing::info!("online");
+            (self.settings.found)(&Connection::Online);
             self.resumed.notify_waiters();
             self.pull_now.notify_waiters();
             self.outbox.notify_one();
@@ -320,6 +323,9 @@ impl Engine {
 
     fn tell_failure(&self, error: &Error, changed: bool) {
         let connection = self.connection();
+        if changed {
+            (self.settings.found)(&connection);
+        }
         match &connection {
             Connection::SignInNeeded { reason } if changed => {
                 tracing::warn!("sign-in needed: {reason}");

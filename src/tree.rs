@@ -36,7 +36,7 @@ pub use room::Sought;
 
 use crate::model::{Ino, Stamp};
 use crate::names;
-use crate::store::{Event, Events, InodeKind, Notice, Store};
+use crate::store::{Deed, Event, Events, InodeKind, Notice, Store};
 use cache::Cache;
 use memory::{Memory, Node};
 use writers::Writers;
@@ -136,6 +136,16 @@ pub trait Observer: Send + Sync {
     fn changed(&self, changes: Vec<Change>);
 }
 
+/// Told of what becomes of contacts and folders, here and elsewhere.
+pub trait Witness: Send + Sync {
+    /// Whether it wants to hear of anything now.
+    fn is_watching(&self) -> bool;
+
+    /// Something became of the file at a path below the root, which was at another path before if `from` says so. Called
+    /// under the store's writer lock and the tree's: must return at once.
+    fn saw(&self, deed: &Deed, path: String, from: Option<String>);
+}
+
 /// The tree; share it by `Arc`.
 pub struct Tree {
     store: Arc<Store>,
@@ -148,6 +158,7 @@ pub struct Tree {
     /// Who wrote what since the last commit. Taken last.
     writers: Mutex<Writers>,
     observer: std::sync::OnceLock<Arc<dyn Observer>>,
+    witness: std::sync::OnceLock<Arc<dyn Witness>>,
     /// Inodes that nothing knows any more; their bytes are removed by the next transaction.
     forgotten: Mutex<Vec<Ino>>,
 }
@@ -173,6 +184,7 @@ impl Tree {
                 writers: Mutex::default(),
                 edit: Mutex::new(()),
                 observer: std::sync::OnceLock::new(),
+                witness: std::sync::OnceLock::new(),
                 forgotten: Mutex::default(),
                 store: Arc::clone(&store),
                 settings,
@@ -185,6 +197,11 @@ impl Tree {
     /// Names who is told of changes; only the first call counts.
     pub fn set_observer(&self, observer: Arc<dyn Observer>) {
         let _already = self.observer.set(observer);
+    }
+
+    /// Names who watches; only the first call counts.
+    pub fn set_witness(&self, witness: Arc<dyn Witness>) {
+        let _already = self.witness.set(witness);
     }
 
     /// An inode's attributes.
@@ -369,6 +386,15 @@ impl Events for Tree {
         {
             let mut memory = self.memory();
             for notice in notices {
+                if let (Event::Deed { deed, dir, name }, Some(witness)) =
+                    (&notice.event, self.witness.get())
+                {
+                    let from = match deed {
+                        Deed::Changed(Some((dir, name))) => Some(memory.path(*dir, name)),
+                        _ => None,
+                    };
+                    witness.saw(deed, memory.path(*dir, name), from);
+                }
                 if let Event::Inode(row) = &notice.event {
                     self.cache.drop_ino(row.ino);
                 }
@@ -385,6 +411,10 @@ impl Events for Tree {
             observer.changed(changes);
         }
     }
+
+    fn is_watched(&self) -> bool {
+        self.witness.get().is_some_and(|it| it.is_watching())
+    }
 }
 
 /// What the kernel has to be told of an event. An inode is one version of a card, so its attributes never change
@@ -394,7 +424,9 @@ fn change(event: Event) -> Option<Change> {
         Event::Linked { dir, name, .. } => Some(Change::Linked { dir, name }),
         Event::Unlinked { dir, name, ino, .. } => Some(Change::Unlinked { dir, name, ino }),
         Event::Loaded(dir) => Some(Change::Loaded(dir)),
-        Event::Inode(_) | Event::Dropped { .. } | Event::Stamped { .. } => None,
+        Event::Inode(_) | Event::Dropped { .. } | Event::Stamped { .. } | Event::Deed { .. } => {
+            None
+        }
     }
 }
 

@@ -46,6 +46,7 @@ fn help_names_the_commands_that_are_built() {
         "sandbox",
         "sync",
         "status",
+        "watch",
         "conflicts",
         "deletes",
         "history",

@@ -53,6 +53,7 @@ pub(super) enum Command {
     Sandbox(SandboxArgs),
     Sync(SyncArgs),
     Status(StatusArgs),
+    Watch(WatchArgs),
     Conflicts(ConflictsArgs),
     Deletes(DeletesArgs),
     History(HistoryArgs),
@@ -267,6 +268,16 @@ pub(super) struct StatusArgs {
     /// The keys are documented in contactfs(1) and stable.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Print one line of JSON for everything that happens in mounts
+///
+/// Goes on until the mounts end, or until Ctrl-C. The keys are documented in contactfs(1) and stable.
+#[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// A mounted directory, or anything in it; all mounts when absent
+    #[arg(value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
 }
 
 /// Check what a mount needs, and say what to do about each problem

@@ -21,6 +21,12 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
     raw(&format!("{text}\n"))
 }
 
+/// Prints a value as JSON, on one line.
+pub(super) fn json_line(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(|error| CliError::Output(error.into()))?;
+    raw(&format!("{text}\n"))
+}
+
 /// Prints a text of our own as it is.
 pub(super) fn raw(text: &str) -> Result<(), CliError> {
     bytes(text.as_bytes())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::{CliError, Exit};
 use super::mount_point;
 use crate::config::{Environment, runtime_dir};
-use crate::daemon::control::{CallError, Reply, Request, call};
+use crate::daemon::control::{self, CallError, Reply, Request, Watching, call};
 use crate::daemon::registry::{self, LiveMount};
 
 /// Every mount of this user.
@@ -49,10 +49,25 @@ pub(super) fn ask(mount: &LiveMount, request: &Request) -> Result<Reply, CliErro
     } else {
         Err(CallError::NotRunning)
     };
-    answer.map_err(|source| CliError::Call {
+    answer.map_err(|source| failed(mount, source))
+}
+
+/// Watches a mount.
+pub(super) fn watch(mount: &LiveMount) -> Result<Watching, CliError> {
+    let watching = if mount.is_running() {
+        control::watch(&mount.socket)
+    } else {
+        Err(CallError::NotRunning)
+    };
+    watching.map_err(|source| failed(mount, source))
+}
+
+/// The error for a mount that did not answer.
+pub(super) fn failed(mount: &LiveMount, source: CallError) -> CliError {
+    CliError::Call {
         mount: mount.dir.display().to_string(),
         source,
-    })
+    }
 }
 
 /// The error for a reply to another question than was asked.

@@ -9,7 +9,8 @@ use url::Url;
 
 use super::run::Wake;
 use super::trouble::Subject;
-use super::{RunError, RunErrorKind};
+use super::watch::Watchers;
+use super::{RunError, RunErrorKind, report};
 use crate::auth::{
     Application, Certificate, Person, Proof, Registration, StaticToken, TokenSource, Vault,
 };
@@ -20,6 +21,7 @@ use crate::config::{
 use crate::graph::{Client, Endpoint, Hook, Mailbox};
 use crate::model::Tier;
 use crate::notify::{Listener, Notice};
+use crate::observe::happening::Event;
 use crate::store::{self, Photos, Store};
 use crate::vcard::{Eol, Prefer, Style, Version};
 use crate::{fs, sync, tree};
@@ -134,6 +136,7 @@ pub(super) fn sync_settings(
     settings: &MountSettings,
     ear: Option<&Ear>,
     wake: Sender<Wake>,
+    watchers: Arc<Watchers>,
 ) -> sync::Settings {
     let (account, read_only) = (account.clone(), settings.read_only);
     let hook = settings.notify.as_ref().zip(ear);
@@ -143,6 +146,10 @@ pub(super) fn sync_settings(
             drop(wake.send(Wake::Loading(folder.to_owned(), count)));
         }),
         explain: Box::new(move |error| Subject::new(&account, read_only).status(error)),
+        found: Box::new(move |connection| {
+            let connection = report::shown(connection.clone());
+            watchers.tell(&Event::Connection { connection });
+        }),
         hook: hook.map(|(notify, (listener, _))| Hook {
             url: notify.url.clone(),
             client_state: listener.client_state(),

@@ -1,4 +1,4 @@
-//! The control socket of a mount: one JSON request line, one JSON reply line.
+//! The control socket of a mount: one JSON request line, one JSON reply line; a watcher gets lines until the mount ends.
 //!
 //! Owns the protocol and both of its ends. The socket is 0600 in a 0700 directory and the peer's user
 //! is checked besides, because a request can unmount. Plain threads, not async: requests are rare and
@@ -9,11 +9,13 @@ mod server;
 
 use serde::{Deserialize, Serialize};
 
+use super::watch::Watch;
 use crate::observe::categories::Categories;
+use crate::observe::happening::Happening;
 use crate::observe::past::{Conflict, Version};
 use crate::observe::status::{FileStatus, Item, Status};
 
-pub use client::{CallError, call};
+pub use client::{CallError, Watching, call, watch};
 pub use server::{ControlServer, serve};
 
 /// What a command asks of a mount.
@@ -47,6 +49,8 @@ pub enum Request {
     Categories,
     /// Push everything pending, pull every folder, then answer.
     Sync,
+    /// Tell of everything that happens, until the mount ends.
+    Watch,
     /// Drain and unmount. The answer comes when the mount is gone.
     Unmount,
 }
@@ -71,6 +75,10 @@ pub enum Reply {
     Categories(Categories),
     /// To [`Request::Sync`].
     Sync(SyncOutcome),
+    /// To [`Request::Watch`], many times.
+    Happening(Happening),
+    /// To [`Request::Watch`], at last: the mount ends in an orderly way.
+    Ended,
     /// To [`Request::Unmount`], with what stays queued for the next mount.
     Unmounted(Vec<Item>),
     /// The request makes no sense to this version.
@@ -114,6 +122,9 @@ pub trait Handler: Send + Sync {
 
     /// The categories of contacts; asks the service.
     fn categories(&self) -> Categories;
+
+    /// Begins to tell of what happens.
+    fn watch(&self) -> Watch;
 
     /// Pushes and pulls everything; may take as long as the network does.
     fn sync(&self) -> SyncOutcome;

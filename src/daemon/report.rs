@@ -8,9 +8,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::control::{Handler, SyncOutcome};
 use super::run::Wake;
+use super::watch::{Watch, Watchers};
 use crate::config::{Account, MountSettings};
 use crate::model::Stamp;
 use crate::observe::categories::Categories;
+use crate::observe::happening::Event;
 use crate::observe::past::{Conflict, Version};
 use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Notifications, Status};
 use crate::store::{self, Pending, Problem, Store, Tx};
@@ -28,6 +30,7 @@ pub(super) struct Report {
     pub(super) engine: Arc<Engine>,
     pub(super) commands: mpsc::UnboundedSender<Command>,
     pub(super) wake: Sender<Wake>,
+    pub(super) watchers: Arc<Watchers>,
 }
 
 impl Report {
@@ -122,21 +125,26 @@ impl Report {
     }
 
     fn connection(&self) -> Connection {
-        match self.engine.connection() {
-            sync::Connection::Online => Connection::Online,
-            sync::Connection::Offline { obstacle, reason } => Connection::Offline {
-                cause: obstacle.word().to_owned(),
-                reason,
-            },
-            sync::Connection::Failing { reason } => Connection::ServiceError { reason },
-            sync::Connection::Throttled { until } => {
-                let until = Stamp::now().after(until.saturating_duration_since(Instant::now()));
-                Connection::Throttled {
-                    until: until.to_timestamp(),
-                }
+        shown(self.engine.connection())
+    }
+}
+
+/// The connection as people are told of it.
+pub(super) fn shown(connection: sync::Connection) -> Connection {
+    match connection {
+        sync::Connection::Online => Connection::Online,
+        sync::Connection::Offline { obstacle, reason } => Connection::Offline {
+            cause: obstacle.word().to_owned(),
+            reason,
+        },
+        sync::Connection::Failing { reason } => Connection::ServiceError { reason },
+        sync::Connection::Throttled { until } => {
+            let until = Stamp::now().after(until.saturating_duration_since(Instant::now()));
+            Connection::Throttled {
+                until: until.to_timestamp(),
             }
-            sync::Connection::SignInNeeded { reason } => Connection::SignInNeeded { reason },
         }
+        sync::Connection::SignInNeeded { reason } => Connection::SignInNeeded { reason },
     }
 }
 
@@ -200,6 +208,12 @@ impl Handler for Report {
 
     fn categories(&self) -> Categories {
         self.all_categories()
+    }
+
+    fn watch(&self) -> Watch {
+        self.watchers.join(Event::Connection {
+            connection: self.connection(),
+        })
     }
 
     fn sync(&self) -> SyncOutcome {

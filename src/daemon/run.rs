@@ -18,6 +18,7 @@ use super::control::{self, ControlServer};
 use super::registry::{self, Registration};
 use super::report::Report;
 use super::trouble::Subject;
+use super::watch::Watchers;
 use super::{Progress, RunError, RunErrorKind, sign_in, surroundings};
 use crate::config::{Account, Environment, MountSettings, runtime_dir};
 use crate::fs::Mounted;
@@ -56,10 +57,17 @@ pub fn mount(
     let client = assemble::client(&account, &settings)?;
     let (wake, woken) = channel();
     let (commands, inbox) = mpsc::unbounded_channel();
+    let watchers = Arc::new(Watchers::default());
     let engine = Engine::new(
         Arc::clone(&store),
         client,
-        assemble::sync_settings(&account, &settings, ear.as_ref(), wake.clone()),
+        assemble::sync_settings(
+            &account,
+            &settings,
+            ear.as_ref(),
+            wake.clone(),
+            Arc::clone(&watchers),
+        ),
     );
     let running = spawn_engine(
         Arc::clone(&engine),
@@ -79,6 +87,7 @@ pub fn mount(
             running,
             wake,
             woken,
+            watchers,
         },
     )
 }
@@ -91,6 +100,7 @@ struct Parts {
     running: JoinHandle<()>,
     wake: Sender<Wake>,
     woken: Receiver<Wake>,
+    watchers: Arc<Watchers>,
 }
 
 fn serve(
@@ -116,7 +126,9 @@ fn serve(
         engine: Arc::clone(&parts.engine),
         commands: parts.commands.clone(),
         wake: parts.wake.clone(),
+        watchers: Arc::clone(&parts.watchers),
     });
+    tree.set_witness(Arc::<Watchers>::clone(&parts.watchers));
     let (server, _registration) = open_control(account, settings, &report)?;
     let ended = parts.wake.clone();
     let on_end = Box::new(move || drop(ended.send(Wake::Ended)));
@@ -138,6 +150,7 @@ fn serve(
     let mut left = report.pending();
     left.extend(report.held());
     server.unmounted(&left);
+    parts.watchers.end();
     progress.unmounted(left.len());
     Ok(())
 }

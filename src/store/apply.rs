@@ -6,6 +6,7 @@ mod merge;
 mod replies;
 mod show;
 
+use super::deeds::{Deed, Of};
 use super::{ContactRow, FolderRowId, Op, Result, RowId, Tx, contacts};
 use crate::model::{ChangeKey, ClientId, Contact, ContactId, ResidueText, Stamp};
 use crate::vcard::{self, Card, Residue};
@@ -87,11 +88,20 @@ impl Tx<'_> {
             return Ok(()); // Read before we deleted it.
         }
         let contact = self.add_contact(folder, theirs)?;
+        self.did_add(folder, contact.id)?;
         if theirs.residue.is_some() || self.is_shown(folder)? {
             self.give_file(contact)
         } else {
             Ok(())
         }
+    }
+
+    /// Those of a first load are no news.
+    fn did_add(&mut self, folder: FolderRowId, contact: RowId) -> Result<()> {
+        if self.deeds.is_some() && self.is_shown(folder)? {
+            self.did(Deed::Added, Of::Contact(contact));
+        }
+        Ok(())
     }
 
     fn add_contact(&self, folder: FolderRowId, theirs: &ServerContact) -> Result<ContactRow> {
@@ -161,6 +171,10 @@ impl Tx<'_> {
         if is_newer && row.card == new.card {
             self.suspect_photo(row.id)?; // A photo or a flag.
         }
+        if is_newer && row.card != new.card || row.folder != new.folder {
+            let was = self.watched_place(row.ino)?;
+            self.did(Deed::Changed(was), Of::Contact(row.id));
+        }
         let queued = self.last_job(row.id)?.is_some();
         match (&new.card, new.ino) {
             (Some(card), Some(_)) if queued && row.folder != new.folder => {
@@ -215,7 +229,10 @@ impl Tx<'_> {
         }
         match self.last_job(contact.id)? {
             Some(_) => self.make_again(&contact),
-            None => self.remove_file(&contact),
+            None => {
+                self.did_remove(contact.ino)?;
+                self.remove_file(&contact)
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Saves that were not taken: the text is kept beside the contact and the file shows the last good card again.
 
+use super::deeds::{Deed, Of};
 use super::{ContactRow, Fate, InodeKind, Result, RowId, Seq, Store, Tx};
 use crate::model::{Ino, Stamp};
 use crate::names;
@@ -118,6 +119,8 @@ impl Tx<'_> {
     /// When the database or the local disk fails.
     pub fn keep_error(&mut self, dir: Ino, name: &str, problem: &Problem) -> Result<()> {
         let sentence = format!("{}\n", problem.sentence());
+        let place = Of::Place((dir, name.to_owned()));
+        self.did(Deed::NotTaken(problem.clone()), place);
         self.foreign(|tx| tx.put_scratch(dir, &names::error_name(name), sentence.as_bytes()))
     }
 
@@ -163,6 +166,7 @@ impl Tx<'_> {
                 problem.sentence(),
                 seq.map(|seq| seq.0),
             ))?;
+        self.did(Deed::NotTaken(problem.clone()), Of::Contact(contact));
         Ok(())
     }
 

@@ -240,6 +240,7 @@ impl Memory {
                 }
                 None
             }
+            Event::Deed { .. } => None,
         }
     }
 
@@ -250,7 +251,10 @@ impl Memory {
                 self.dir(*dir).is_some_and(|dir| dir.loaded)
             }
             Event::Loaded(_) => true,
-            Event::Inode(_) | Event::Dropped { .. } | Event::Stamped { .. } => false,
+            Event::Inode(_)
+            | Event::Dropped { .. }
+            | Event::Stamped { .. }
+            | Event::Deed { .. } => false,
         }
     }
 

@@ -10,7 +10,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use contactfs::daemon::control::{ControlServer, Handler, SyncOutcome, serve};
 use contactfs::daemon::registry::{self, Registration};
+use contactfs::daemon::watch::{Watch, Watchers};
 use contactfs::observe::categories::Categories;
+use contactfs::observe::happening::Event;
 use contactfs::observe::past::{Conflict, Version};
 use contactfs::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
 
@@ -54,6 +56,12 @@ impl Handler for Played {
 
     fn categories(&self) -> Categories {
         Categories::default()
+    }
+
+    fn watch(&self) -> Watch {
+        Watchers::default().join(Event::Connection {
+            connection: self.status.connection.clone(),
+        })
     }
 
     fn sync(&self) -> SyncOutcome {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Reply, Request};
+use crate::observe::happening::Happening;
 
 /// A status is answered from memory; a mount that takes longer hangs.
 const PROMPT: Duration = Duration::from_secs(10);
@@ -37,6 +38,39 @@ pub enum CallError {
 /// # Errors
 /// [`CallError`]; after [`CallError::Silent`] and [`CallError::Ended`] the request may have been carried out.
 pub fn call(socket: &Path, request: &Request) -> Result<Reply, CallError> {
+    read_reply(&mut ask(socket, request)?)
+}
+
+/// Watches the mount behind a socket.
+///
+/// # Errors
+/// As [`call`].
+pub fn watch(socket: &Path) -> Result<Watching, CallError> {
+    Ok(Watching(Some(ask(socket, &Request::Watch)?)))
+}
+
+/// What happens in a mount, until it ends; the last is an error unless the end was an orderly one.
+#[derive(Debug)]
+pub struct Watching(Option<BufReader<UnixStream>>);
+
+impl Iterator for Watching {
+    type Item = Result<Happening, CallError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reply = read_reply(self.0.as_mut()?);
+        if let Ok(Reply::Happening(happening)) = reply {
+            return Some(Ok(happening));
+        }
+        self.0 = None;
+        match reply {
+            Ok(Reply::Ended) => None,
+            Ok(other) => Some(Err(CallError::Foreign(format!("{other:?}")))),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+fn ask(socket: &Path, request: &Request) -> Result<BufReader<UnixStream>, CallError> {
     let mut stream = UnixStream::connect(socket).map_err(not_running)?;
     stream
         .set_read_timeout(patience(request))
@@ -44,10 +78,12 @@ pub fn call(socket: &Path, request: &Request) -> Result<Reply, CallError> {
     let mut line = serde_json::to_string(request).map_err(foreign)?;
     line.push('\n');
     stream.write_all(line.as_bytes()).map_err(failed)?;
+    Ok(BufReader::new(stream))
+}
+
+fn read_reply(stream: &mut BufReader<UnixStream>) -> Result<Reply, CallError> {
     let mut answer = String::new();
-    BufReader::new(stream)
-        .read_line(&mut answer)
-        .map_err(failed)?;
+    stream.read_line(&mut answer).map_err(failed)?;
     if answer.is_empty() {
         return Err(CallError::Ended);
     }
@@ -68,8 +104,8 @@ fn patience(request: &Request) -> Option<Duration> {
         | Request::ConfirmDeletions
         | Request::RestoreDeletions => Some(PROMPT),
         Request::Unmount => Some(UNMOUNT),
-        // These wait for the service.
-        Request::Sync | Request::Categories => None,
+        // These wait for the service, or for something to happen.
+        Request::Sync | Request::Categories | Request::Watch => None,
     }
 }
 
@@ -101,11 +137,13 @@ mod tests {
 
     use super::*;
     use crate::daemon::control::{Handler, SyncOutcome, serve};
+    use crate::daemon::watch::{Watch, Watchers};
     use crate::observe::categories::Categories;
+    use crate::observe::happening::Event;
     use crate::observe::past::{Conflict, Version};
     use crate::observe::status::{Connection, FileStatus, Item, Status};
 
-    struct Fixed(SyncSender<()>);
+    struct Fixed(SyncSender<()>, Watchers);
 
     impl Handler for Fixed {
         fn status(&self) -> Status {
@@ -158,6 +196,10 @@ mod tests {
             Categories::default()
         }
 
+        fn watch(&self) -> Watch {
+            self.1.join(Event::Lost)
+        }
+
         fn sync(&self) -> SyncOutcome {
             SyncOutcome::Left(vec![item()])
         }
@@ -178,7 +220,7 @@ mod tests {
 
     fn handler() -> (Arc<Fixed>, Receiver<()>) {
         let (asked, asks) = sync_channel(1);
-        (Arc::new(Fixed(asked)), asks)
+        (Arc::new(Fixed(asked, Watchers::default())), asks)
     }
 
     #[test]
@@ -224,6 +266,42 @@ mod tests {
             Err(CallError::NotRunning)
         ));
         assert!(!socket.exists());
+    }
+
+    #[test]
+    fn watchers_hear_until_the_end_and_one_that_does_not_read_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let (handler, _asks) = handler();
+        let server = serve(socket.clone(), handler.clone()).unwrap();
+        let mut watching = watch(&socket).unwrap();
+        let mut first = || watching.next().unwrap().unwrap().event;
+        assert_eq!(first(), Event::Lost);
+        let idle = watch(&socket).unwrap();
+        let path = "p".repeat(4096);
+        for _ in 0..200 {
+            handler.1.tell(&Event::Removed { path: path.clone() });
+            assert_eq!(first(), Event::Removed { path: path.clone() });
+        }
+        handler.1.end();
+        drop(server);
+        assert!(watching.next().is_none());
+        drop(idle);
+    }
+
+    #[test]
+    fn the_end_of_a_watched_process_is_told_from_the_end_of_its_mount() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let mut watching = watch(&socket).unwrap();
+        drop(listener);
+        let end = watching.next().unwrap();
+        assert!(
+            matches!(end, Err(CallError::Ended | CallError::Io(_))),
+            "{end:?}"
+        );
+        assert!(watching.next().is_none());
     }
 
     #[test]

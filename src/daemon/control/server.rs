@@ -5,11 +5,12 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::super::watch::{Next, Watch};
 use super::{Handler, Reply, Request};
 use crate::observe::status::Item;
 
@@ -17,6 +18,8 @@ use crate::observe::status::Item;
 const MAX_REQUEST: u64 = 64 * 1024;
 /// A peer that connects and says nothing is dropped.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How soon it is noticed that a watcher is gone, and how long the end waits for those who are slow.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// A listening control socket; dropping it removes the socket and ends the listener.
 pub struct ControlServer {
@@ -30,6 +33,8 @@ struct Shared {
     stopping: AtomicBool,
     /// Askers of an unmount, answered at the end. Never held across a call to the handler.
     waiting: Mutex<Vec<UnixStream>>,
+    /// How many watchers are being told. Their threads end by themselves once the mount does.
+    watchers: AtomicUsize,
 }
 
 /// Binds the socket and answers requests on threads of its own. A socket file left by a dead process is replaced.
@@ -42,6 +47,7 @@ pub fn serve(socket: PathBuf, handler: Arc<dyn Handler>) -> io::Result<ControlSe
         handler,
         stopping: AtomicBool::new(false),
         waiting: Mutex::default(),
+        watchers: AtomicUsize::new(0),
     });
     let listener = thread::Builder::new().name("control".to_owned()).spawn({
         let shared = Arc::clone(&shared);
@@ -73,6 +79,10 @@ impl Drop for ControlServer {
             drop(listener.join());
         }
         drop(self.shared.take_waiting());
+        let end = Instant::now() + 2 * MOMENT;
+        while self.shared.watchers.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -146,6 +156,11 @@ fn answer(stream: UnixStream, shared: &Shared) {
             &Reply::Deletions(shared.handler.restore_deletions()),
         ),
         Ok(Request::Categories) => send(&stream, &Reply::Categories(shared.handler.categories())),
+        Ok(Request::Watch) => {
+            shared.watchers.fetch_add(1, Ordering::SeqCst);
+            tell(&stream, &shared.handler.watch(), &shared.stopping);
+            shared.watchers.fetch_sub(1, Ordering::SeqCst);
+        }
         Ok(Request::Sync) => send(&stream, &Reply::Sync(shared.handler.sync())),
         Err(error) => send(&stream, &Reply::Refused(error.to_string())),
     }
@@ -165,15 +180,39 @@ fn read_request(stream: &UnixStream) -> io::Result<Request> {
     Ok(serde_json::from_str(&line)?)
 }
 
+/// Tells a watcher of what happens until one of the two ends. One that does not read holds up this thread only.
+fn tell(stream: &UnixStream, watch: &Watch, stopping: &AtomicBool) {
+    loop {
+        let told = match watch.next(MOMENT) {
+            Next::Happening(happening) => write(stream, &Reply::Happening(happening)),
+            Next::Quiet if is_gone(stream) => return,
+            Next::Quiet if !stopping.load(Ordering::SeqCst) => Ok(()),
+            Next::Quiet | Next::End => return send(stream, &Reply::Ended),
+        };
+        if told.is_err() {
+            return;
+        }
+    }
+}
+
+/// Whether the peer has closed its end; it has nothing to say while it is told.
+fn is_gone(stream: &UnixStream) -> bool {
+    let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
+    matches!(
+        rustix::net::recv(stream, &mut [0; 1][..], flags),
+        Ok((0, _))
+    )
+}
+
 /// A peer that went away is no concern of the mount.
-fn send(mut stream: &UnixStream, reply: &Reply) {
-    let sent = serde_json::to_string(reply)
-        .map_err(io::Error::from)
-        .and_then(|mut line| {
-            line.push('\n');
-            stream.write_all(line.as_bytes())
-        });
-    if let Err(error) = sent {
+fn send(stream: &UnixStream, reply: &Reply) {
+    if let Err(error) = write(stream, reply) {
         tracing::debug!(%error, "a control reply was not taken");
     }
+}
+
+fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_string(reply)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes())
 }

@@ -1,6 +1,7 @@
 //! What the service answered to our own requests.
 
 use super::super::contacts::card_to_json;
+use super::super::deeds::{Deed, Of};
 use super::super::{Clash, ContactRow, Fate, Job, Op, Problem, Result, RowId, Seq, Tx};
 use super::ServerContact;
 use crate::model::{ChangeKey, Contact, ContactId, Field, ResidueText, Tier};
@@ -116,6 +117,9 @@ impl Tx<'_> {
             && let (Some(id), Some(key)) = (&row.graph, &row.change_key)
         {
             self.note_gone(id, key)?;
+        }
+        if let Some(place) = self.unlinked_from(contact)? {
+            self.did(Deed::Sent(Op::Delete), Of::Place(place));
         }
         self.keep_deleted(contact)?;
         self.drop_jobs(contact)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::OptionalExtension;
 
 use super::super::contacts::{card_from_json, card_to_json};
+use super::super::deeds::{Deed, Of, Place};
 use super::super::{ContactRow, FolderRowId, Result, RowId, Tx};
 use super::{Op, Seq, TakenBack, Unlinked};
 use crate::model::{ChangeKey, Ino, Stamp};
@@ -42,6 +43,7 @@ impl Tx<'_> {
             self.sql
                 .prepare_cached("UPDATE outbox SET ours = ?2 WHERE seq = ?1")?
                 .execute((seq, json))?;
+            self.did(Deed::Queued(Op::Update), Of::Contact(contact.id));
             self.wakes = true;
             return Ok(Seq(seq));
         }
@@ -97,6 +99,10 @@ impl Tx<'_> {
                 unsent,
                 first,
             ))?;
+        self.did(
+            Deed::Queued(Op::Delete),
+            Of::Place((was.dir, was.name.to_owned())),
+        );
         self.guard(contact)?;
         Ok(seq)
     }
@@ -166,6 +172,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// The name under which a contact with a waiting deletion was unlinked.
+    pub(in crate::store) fn unlinked_from(&self, contact: RowId) -> Result<Option<Place>> {
+        Ok(self
+            .sql
+            .prepare_cached(
+                "SELECT dir, name FROM outbox WHERE contact = ?1 AND op = 'delete' AND dir IS NOT NULL",
+            )?
+            .query_row([contact.0], |row| Ok((Ino(row.get(0)?), row.get(1)?)))
+            .optional()?)
+    }
+
     /// The names under which contacts were unlinked from a directory and may still come back.
     ///
     /// # Errors
@@ -232,7 +249,29 @@ impl Tx<'_> {
                 folder.map(|id| id.0),
                 due.0,
             ))?;
+        let seq = Seq(self.sql.last_insert_rowid());
+        self.did_for(Deed::Queued(op), contact, folder)?;
         self.wakes = true;
-        Ok(Seq(self.sql.last_insert_rowid()))
+        Ok(seq)
+    }
+
+    /// Tells of a row's deed.
+    pub(super) fn did_for(
+        &mut self,
+        deed: Deed,
+        contact: Option<RowId>,
+        folder: Option<FolderRowId>,
+    ) -> Result<()> {
+        if self.deeds.is_none() {
+            return Ok(());
+        }
+        if let Some(contact) = contact {
+            self.did(deed, Of::Contact(contact));
+        } else if let Some(folder) = folder.map(|id| self.folder(id)).transpose()?.flatten() {
+            let root = Of::Place((Ino::ROOT, folder.name));
+            let named = !self.names(folder.ino)?.is_empty();
+            self.did(deed, if named { Of::Inode(folder.ino) } else { root });
+        }
+        Ok(())
     }
 }

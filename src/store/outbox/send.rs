@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::OptionalExtension;
 
 use super::super::contacts::card_to_json;
+use super::super::deeds::Deed;
 use super::super::{Result, RowId, Tx};
 use super::{COLUMNS, Job, READY, Raw, Seq, raw_job, whole_job};
 use crate::model::{ChangeKey, ContactId};
@@ -171,6 +172,9 @@ impl Tx<'_> {
     pub fn finish(&mut self, seq: Seq) -> Result<()> {
         let job = self.job(seq)?;
         self.drop_job(seq)?;
+        if let Some(job) = &job {
+            self.did_for(Deed::Sent(job.op), job.contact, job.folder)?;
+        }
         if let Some(contact) = job.and_then(|job| job.contact)
             && let Some(row) = self.contact(contact)?
         {

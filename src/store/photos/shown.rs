@@ -2,6 +2,7 @@
 
 use rusqlite::OptionalExtension;
 
+use super::super::deeds::{Deed, Of};
 use super::Photos;
 use crate::model::{Ino, Photo, PhotoId, Stamp};
 use crate::store::{ContactRow, Error, Fate, InodeKind, Result, RowId, Store, Tx};
@@ -69,6 +70,7 @@ impl Tx<'_> {
         let bytes = self.draw(&row, card)?;
         let next = Stamp(inode.attr.mtime.0 + 1);
         let mtime = row.modified.map_or(next, |modified| modified.max(next));
+        self.did(Deed::Changed(None), Of::Contact(contact));
         self.foreign(|tx| match shown {
             Some(_) => tx.replace_inode(&row, ino, &bytes, mtime, Fate::Changed),
             None => tx.put_in_place(&row, ino, &bytes, mtime),
