@@ -67,6 +67,7 @@ impl Week {
             poll_interval: POLL,
             progress: Box::new(|_, _| ()),
             explain: Box::new(ToString::to_string),
+            found: Box::new(|_| {}),
             hook: None,
         };
         Self {
