@@ -31,6 +31,8 @@ mod owners;
 mod proxy;
 #[path = "mount_read/report.rs"]
 mod report;
+#[path = "mount_read/resume.rs"]
+mod resume;
 #[path = "mount_read/stable.rs"]
 mod stable;
 #[path = "mount_read/tools.rs"]
