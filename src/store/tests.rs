@@ -479,3 +479,36 @@ fn a_contact_on_its_way_there_and_back_is_not_made_twice() {
     assert_eq!(world.contact("b").unwrap().id, row.id);
     assert_eq!(world.queued(), [Op::Move]);
 }
+
+/// An edit made elsewhere brings a deleted contact back where the service has it, whatever move was queued before.
+#[test]
+fn a_deleted_contact_that_was_to_be_moved_comes_back_where_it_is() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    world.save("a", "2");
+    let job = world.take().remove(0);
+    let contact = world.contact("a").unwrap();
+    world.change(|tx| tx.queue_move(&contact, world.others));
+    world.unlink("a", "Ann.vcf");
+    let theirs = person("a", "3", "Ann", "3");
+    let card = Card::from_server(theirs.contact.clone(), crate::vcard::Residue::default());
+    world.change(|tx| tx.meet(job.seq, &theirs, &card));
+    let back = world.contact("a").unwrap();
+    assert_eq!((back.folder, world.queued()), (world.people, Vec::new()));
+    assert!(world.text("a").contains(":3\r\n"), "{}", world.text("a"));
+}
+
+/// A move that has begun goes on.
+#[test]
+fn a_deletion_that_is_void_does_not_stop_a_move_that_has_begun() {
+    let world = World::new();
+    world.serve(&person("a", "1", "Ann", "1"));
+    let contact = world.contact("a").unwrap();
+    world.change(|tx| tx.queue_move(&contact, world.others));
+    let moving = world.take().remove(0);
+    world.unlink("a", "Ann.vcf");
+    world.change(|tx| tx.set_moved(moving.seq, &ContactId::new("copy")));
+    world.change(|tx| tx.revive(contact.id, None, None));
+    assert_eq!(world.queued(), [Op::Move]);
+    assert_eq!(world.contact("a").unwrap().folder, world.others);
+}

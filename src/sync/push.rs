@@ -368,7 +368,12 @@ impl Engine {
             // Deleted here, edited there: the edit wins (behaviour 6.4).
             return self.settle(work, |tx| {
                 apply_in_place(tx, work, &theirs)?;
-                tx.revive(work.contact.id, None)
+                let parent = snapshot.parent.as_ref();
+                let at = parent
+                    .map(|id| tx.folder_by_graph(id))
+                    .transpose()?
+                    .flatten();
+                tx.revive(work.contact.id, at.map(|folder| folder.id), None)
             });
         }
         let card = card_of(&snapshot);
@@ -428,7 +433,7 @@ impl Engine {
                 tracing::warn!(op = work.job.op.word(), "the service refused a change");
                 let problem = Problem::Rejected(sentence);
                 self.settle(work, |tx| match work.job.op {
-                    Op::Delete => tx.revive(work.contact.id, Some(problem.clone())),
+                    Op::Delete => tx.revive(work.contact.id, None, Some(problem.clone())),
                     _ => tx.not_taken(work.job.seq, &problem),
                 })
             }

@@ -27,7 +27,7 @@ impl Tx<'_> {
         };
         if self.is_deleted(old.id)? {
             self.refresh(old.id, theirs)?;
-            return self.revive(old.id, None); // An edit made elsewhere wins (behaviour 6.4).
+            return self.revive(old.id, None, None); // An edit made elsewhere wins (behaviour 6.4).
         }
         let base = job.base.unwrap_or_default();
         let ours = self.expected(&old)?.unwrap_or_default();

@@ -2,7 +2,9 @@
 
 use super::super::contacts::card_to_json;
 use super::super::deeds::{Deed, Of};
-use super::super::{Clash, ContactRow, Fate, Job, Op, Problem, Result, RowId, Seq, Tx};
+use super::super::{
+    Clash, ContactRow, Fate, FolderRowId, Job, Op, Problem, Result, RowId, Seq, Tx,
+};
 use super::ServerContact;
 use crate::model::{ChangeKey, Contact, ContactId, Field, ResidueText, Tier};
 
@@ -127,12 +129,17 @@ impl Tx<'_> {
     }
 
     /// A contact whose deletion was refused, by a change made elsewhere or by the service, comes back with the reason
-    /// beside it (behaviour 6.4).
+    /// beside it (behaviour 6.4), in the folder the service has it `at`, if that is known.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn revive(&mut self, contact: RowId, refused: Option<Problem>) -> Result<()> {
-        self.drop_jobs(contact)?;
+    pub fn revive(
+        &mut self,
+        contact: RowId,
+        at: Option<FolderRowId>,
+        refused: Option<Problem>,
+    ) -> Result<()> {
+        self.drop_deletion(contact, at)?;
         self.foreign(|tx| tx.show(contact))?;
         let is_clash = refused.is_none();
         let problem = refused.unwrap_or_else(|| Problem::Conflict(EDITED.to_owned()));
@@ -149,6 +156,24 @@ impl Tx<'_> {
         }
         let place = ino.map(|ino| self.card_name(ino)).transpose()?.flatten();
         place.map_or(Ok(()), |(dir, name)| self.keep_error(dir, &name, &problem))
+    }
+
+    /// Drops a deletion and what was queued with it. A move is void, and the contact is where the service has it; one that has
+    /// begun goes on, for it may have made its copy.
+    fn drop_deletion(&mut self, contact: RowId, at: Option<FolderRowId>) -> Result<()> {
+        let first = self.first_move(contact)?;
+        let moving = first.map(|(seq, _)| self.job(seq)).transpose()?.flatten();
+        if moving.is_some_and(|job| job.attempts > 0 || job.unsure || job.moved.is_some()) {
+            self.sql
+                .prepare_cached("DELETE FROM outbox WHERE contact = ?1 AND op = 'delete'")?
+                .execute([contact.0])?;
+            return Ok(());
+        }
+        self.drop_jobs(contact)?;
+        match at.or(first.map(|(_, from)| from)) {
+            Some(folder) => self.set_contact_folder(contact, folder),
+            None => Ok(()),
+        }
     }
 
     /// A queued change goes on from a newer version that means the same.
