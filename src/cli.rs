@@ -16,6 +16,7 @@ mod fstab;
 mod history;
 mod import;
 mod login;
+mod metrics;
 mod mount;
 mod mount_point;
 mod output;
@@ -88,6 +89,7 @@ fn run(Parsed { cli, argv }: Parsed) -> Result<Exit, CliError> {
         Command::Sync(args) => sync::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Watch(args) => watch::run(&args),
+        Command::Metrics(args) => metrics::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
         Command::Deletes(args) => deletes::run(&args),
         Command::History(args) => history::run(&args),

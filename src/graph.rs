@@ -23,6 +23,7 @@ mod request;
 mod silence;
 mod subscriptions;
 mod throttle;
+mod traffic;
 mod transport;
 mod types;
 mod verdict;
@@ -37,8 +38,9 @@ pub use endpoint::{Endpoint, Mailbox};
 pub use error::{Cause, Error};
 pub use obstacle::Obstacle;
 pub use subscriptions::{Hook, Subscription};
+pub use traffic::{Latency, STEPS_MS, Stats};
 pub use types::{
-    DeltaFrom, DeltaItem, DeltaNext, DeltaPage, ResidueHint, Snapshot, Stats, Version, Write,
+    DeltaFrom, DeltaItem, DeltaNext, DeltaPage, ResidueHint, Snapshot, Version, Write,
 };
 
 use crate::auth::TokenSource;

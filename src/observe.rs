@@ -6,5 +6,6 @@
 pub mod categories;
 pub mod happening;
 pub mod log;
+pub mod metrics;
 pub mod past;
 pub mod status;

@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 pub use health::{Connection, Health};
 pub use subscriptions::Notifications;
 
-use crate::graph::{Client, Error, Hook, Snapshot};
+use crate::graph::{Client, Error, Hook, Snapshot, Stats};
 use crate::notify::Notice;
 use crate::store::{self, ServerContact, Store, Wake};
 use subscriptions::Subscriptions;
@@ -175,10 +175,10 @@ impl Engine {
         self.client.reconnect();
     }
 
-    /// Requests sent so far.
+    /// What was sent and received so far.
     #[must_use]
-    pub fn requests(&self) -> u64 {
-        self.client.stats().requests
+    pub fn traffic(&self) -> Stats {
+        self.client.stats()
     }
 
     /// Runs until told to stop; `heard` is what the service tells by itself.

@@ -47,6 +47,7 @@ fn help_names_the_commands_that_are_built() {
         "sync",
         "status",
         "watch",
+        "metrics",
         "conflicts",
         "deletes",
         "history",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use contactfs::observe::status::{
-    Connection, FileStatus, FolderStatus, Item, Notifications, Status,
+    Connection, FileStatus, FolderStatus, Item, Latency, Notifications, Status, Step, Traffic,
 };
 
 type Options = BTreeMap<String, BTreeSet<String>>;
@@ -258,6 +258,13 @@ fn full_status() -> Status {
         rejected: Vec::new(),
         held: Vec::new(),
         requests: 0,
+        traffic: Traffic {
+            latency_ms: Latency {
+                steps: vec![Step::default()],
+                ..Latency::default()
+            },
+            ..Traffic::default()
+        },
         notifications: Some(Notifications {
             subscribed: 0,
             reason: None,

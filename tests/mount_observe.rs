@@ -11,6 +11,8 @@
 
 mod support;
 
+#[path = "mount_observe/numbers.rs"]
+mod numbers;
 #[path = "mount_observe/stream.rs"]
 mod stream;
 

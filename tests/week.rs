@@ -114,11 +114,14 @@ impl Week {
     /// An hour of polling: requests, and those to the login service.
     async fn hour(&self) -> (u64, usize) {
         self.service.clear_log();
-        let before = self.engine.requests();
+        let before = self.engine.traffic().requests;
         for _ in 0..HOUR / u32::try_from(POLL.as_secs()).unwrap() {
             self.poll().await;
         }
-        (self.engine.requests() - before, self.token_requests())
+        (
+            self.engine.traffic().requests - before,
+            self.token_requests(),
+        )
     }
 }
 

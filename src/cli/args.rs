@@ -54,6 +54,7 @@ pub(super) enum Command {
     Sync(SyncArgs),
     Status(StatusArgs),
     Watch(WatchArgs),
+    Metrics(MetricsArgs),
     Conflicts(ConflictsArgs),
     Deletes(DeletesArgs),
     History(HistoryArgs),
@@ -268,6 +269,12 @@ pub(super) struct StatusArgs {
     /// The keys are documented in contactfs(1) and stable.
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Go on and show every change, until the mounts end
+    ///
+    /// Redraws a terminal; with --json each change is one line.
+    #[arg(short, long)]
+    pub(super) watch: bool,
 }
 
 /// Print one line of JSON for everything that happens in mounts
@@ -275,6 +282,16 @@ pub(super) struct StatusArgs {
 /// Goes on until the mounts end, or until Ctrl-C. The keys are documented in contactfs(1) and stable.
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
+    /// A mounted directory, or anything in it; all mounts when absent
+    #[arg(value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// Print the numbers of mounts in the text format of Prometheus
+///
+/// For the textfile collector of the node exporter, or for anything that runs a program.
+#[derive(Debug, Args)]
+pub(super) struct MetricsArgs {
     /// A mounted directory, or anything in it; all mounts when absent
     #[arg(value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,

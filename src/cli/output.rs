@@ -27,6 +27,15 @@ pub(super) fn json_line(value: &impl Serialize) -> Result<(), CliError> {
     raw(&format!("{text}\n"))
 }
 
+/// Puts lines in the place of what the terminal shows.
+pub(super) fn redraw(lines: &[String]) -> Result<(), CliError> {
+    const HOME: &str = "\x1b[H";
+    const CLEAR_LINE: &str = "\x1b[K\n";
+    const CLEAR_BELOW: &str = "\x1b[J";
+    let lines = lines.iter().map(|line| plain(line) + CLEAR_LINE);
+    raw(&format!("{HOME}{}{CLEAR_BELOW}", lines.collect::<String>()))
+}
+
 /// Prints a text of our own as it is.
 pub(super) fn raw(text: &str) -> Result<(), CliError> {
     bytes(text.as_bytes())

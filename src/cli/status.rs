@@ -1,5 +1,7 @@
 //! `contactfs status`: the state of mounts, or of one file.
 
+mod follow;
+
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -13,11 +15,11 @@ use crate::daemon::registry::LiveMount;
 use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Notifications, Status};
 
 /// What `--json` prints for mounts.
-#[derive(Debug, Default, Serialize)]
-struct Report {
-    mounts: Vec<Status>,
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Report {
+    pub(super) mounts: Vec<Status>,
     /// Mount points whose process is gone.
-    dead: Vec<PathBuf>,
+    pub(super) dead: Vec<PathBuf>,
 }
 
 /// Prints the state and exits with the need for a person.
@@ -26,12 +28,20 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit, CliError> {
         None => target::all()?,
         Some(path) => {
             let (mount, below) = target::of_path(path)?;
-            if !below.as_os_str().is_empty() && !path.is_dir() {
+            let is_file = !below.as_os_str().is_empty() && !path.is_dir();
+            if is_file && args.watch {
+                return Err(CliError::usage("--watch shows mounts, not one file")
+                    .hint("What happens to the files of a mount is told by: contactfs watch"));
+            }
+            if is_file {
                 return file(&mount, &below, args.json);
             }
             vec![mount]
         }
     };
+    if args.watch {
+        return follow::run(args.path.as_deref(), args.json);
+    }
     let report = gather(&mounts)?;
     if args.json {
         output::json(&report)?;
@@ -55,7 +65,8 @@ impl Report {
     }
 }
 
-fn gather(mounts: &[LiveMount]) -> Result<Report, CliError> {
+/// Asks every mount; one that does not answer because its process is gone is dead.
+pub(super) fn gather(mounts: &[LiveMount]) -> Result<Report, CliError> {
     let mut report = Report::default();
     for mount in mounts {
         match target::ask(mount, &Request::Status) {
@@ -121,18 +132,22 @@ fn print(report: &Report) -> Result<(), CliError> {
     if report.mounts.is_empty() && report.dead.is_empty() {
         output::note("nothing is mounted");
     }
-    let now = Timestamp::now();
-    for line in report.mounts.iter().flat_map(|status| lines(status, now)) {
+    for line in report_lines(report, Timestamp::now()) {
         output::line(&line)?;
     }
-    for dir in &report.dead {
-        output::line(&format!("{}: dead", dir.display()))?;
-        output::line(&format!(
-            "  its process is gone; clear it with: contactfs umount {}",
-            dir.display()
-        ))?;
-    }
     Ok(())
+}
+
+fn report_lines(report: &Report, now: Timestamp) -> Vec<String> {
+    let live = report.mounts.iter().flat_map(|status| lines(status, now));
+    let dead = report.dead.iter().flat_map(|dir| {
+        let dir = dir.display();
+        [
+            format!("{dir}: dead"),
+            format!("  its process is gone; clear it with: contactfs umount {dir}"),
+        ]
+    });
+    live.chain(dead).collect()
 }
 
 fn lines(status: &Status, now: Timestamp) -> Vec<String> {
@@ -215,6 +230,7 @@ fn item_line(item: &Item) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::status::Traffic;
 
     fn status() -> Status {
         Status {
@@ -260,6 +276,7 @@ mod tests {
                 ..Item::default()
             }],
             requests: 40,
+            traffic: Traffic::default(),
             notifications: Some(Notifications {
                 subscribed: 2,
                 reason: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -10,11 +10,14 @@ use super::control::{Handler, SyncOutcome};
 use super::run::Wake;
 use super::watch::{Watch, Watchers};
 use crate::config::{Account, MountSettings};
+use crate::graph::{STEPS_MS, Stats};
 use crate::model::Stamp;
 use crate::observe::categories::Categories;
 use crate::observe::happening::Event;
 use crate::observe::past::{Conflict, Version};
-use crate::observe::status::{Connection, FileStatus, FolderStatus, Item, Notifications, Status};
+use crate::observe::status::{
+    Connection, FileStatus, FolderStatus, Item, Latency, Notifications, Status, Step, Traffic,
+};
 use crate::store::{self, Pending, Problem, Store, Tx};
 use crate::sync::{self, Command, Engine};
 use crate::tree::Tree;
@@ -129,6 +132,29 @@ impl Report {
     }
 }
 
+fn traffic(stats: &Stats) -> Traffic {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let latency = &stats.latency;
+    let steps = STEPS_MS.into_iter().zip(latency.within);
+    Traffic {
+        bytes_in: stats.bytes_in,
+        bytes_out: stats.bytes_out,
+        throttled: stats.throttled,
+        throttled_ms: millis(stats.held_back),
+        latency_ms: Latency {
+            answers: latency.answers,
+            total: millis(latency.total),
+            mean: millis(latency.total)
+                .checked_div(latency.answers)
+                .unwrap_or(0),
+            max: millis(latency.longest),
+            steps: steps
+                .map(|(within, answers)| Step { within, answers })
+                .collect(),
+        },
+    }
+}
+
 /// The connection as people are told of it.
 pub(super) fn shown(connection: sync::Connection) -> Connection {
     match connection {
@@ -150,6 +176,7 @@ pub(super) fn shown(connection: sync::Connection) -> Connection {
 
 impl Handler for Report {
     fn status(&self) -> Status {
+        let stats = self.engine.traffic();
         Status {
             mount: self.settings.dir.clone(),
             pid: std::process::id(),
@@ -163,7 +190,8 @@ impl Handler for Report {
             conflicts: self.problems("conflict"),
             rejected: self.problems("rejected"),
             held: self.held(),
-            requests: self.engine.requests(),
+            requests: stats.requests,
+            traffic: traffic(&stats),
             notifications: self.notifications(),
         }
     }

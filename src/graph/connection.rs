@@ -3,7 +3,6 @@
 //! Sole place that touches the HTTP client. Logs method, path, status, request ids and duration, never tokens, queries or
 //! bodies (behaviour 8.2).
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use reqwest::Response;
@@ -14,8 +13,9 @@ use uuid::Uuid;
 use super::body::{self, ReadError};
 use super::obstacle::Blocked;
 use super::request::{Body, Call, Payload, Reply};
+use super::traffic::Traffic;
 use super::verdict::Outcome;
-use super::{Endpoint, Error, Stats};
+use super::{Endpoint, Error};
 use super::{silence, throttle};
 use crate::auth::{Challenge, web};
 
@@ -24,15 +24,7 @@ pub(super) struct Connection {
     pub(super) endpoint: Endpoint,
     /// Replaced whole for a new connection. Never locked across an await.
     http: Mutex<reqwest::Client>,
-    counters: Counters,
-}
-
-#[derive(Default)]
-struct Counters {
-    requests: AtomicU64,
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
-    throttled: AtomicU64,
+    pub(super) traffic: Traffic,
 }
 
 impl Connection {
@@ -44,7 +36,7 @@ impl Connection {
         Ok(Self {
             endpoint,
             http: Mutex::new(http),
-            counters: Counters::default(),
+            traffic: Traffic::default(),
         })
     }
 
@@ -55,21 +47,6 @@ impl Connection {
         }
     }
 
-    pub(super) fn stats(&self) -> Stats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
-            requests: read(&self.counters.requests),
-            bytes_in: read(&self.counters.bytes_in),
-            bytes_out: read(&self.counters.bytes_out),
-            throttled: read(&self.counters.throttled),
-        }
-    }
-
-    /// Counts a request that was throttled.
-    pub(super) fn count_throttled(&self) {
-        self.counters.throttled.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Puts one request on the wire.
     pub(super) async fn send(&self, call: &Call, token: &SecretString) -> Outcome {
         let (started, id) = (Instant::now(), Uuid::new_v4());
@@ -77,7 +54,6 @@ impl Connection {
             Ok(request) => request,
             Err(error) => return Outcome::NotSent(Blocked::by(&error)),
         };
-        self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let log = |status, request_id| {
             tracing::debug!(
                 method = %call.method, path = call.loggable(), status, request_id,
@@ -86,6 +62,7 @@ impl Connection {
         };
         let sent = request.body().and_then(reqwest::Body::as_bytes);
         let sent = sent.map_or(0, <[u8]>::len);
+        self.traffic.sent(sent);
         match silence::until_reply(sent, self.http().execute(request)).await {
             Err(elapsed) => {
                 log(0, None);
@@ -93,7 +70,11 @@ impl Connection {
             }
             Ok(Ok(response)) => {
                 log(response.status().as_u16(), header(&response, "request-id"));
-                self.receive(response, call.limit).await
+                let outcome = self.receive(response, call.limit).await;
+                if matches!(outcome, Outcome::Replied(_)) {
+                    self.traffic.answered(started.elapsed());
+                }
+                outcome
             }
             Ok(Err(error)) => {
                 log(0, None);
@@ -135,9 +116,6 @@ impl Connection {
             Payload::Bytes(bytes, _) => Some(bytes.clone()),
         };
         if let Some(body) = body {
-            self.counters
-                .bytes_out
-                .fetch_add(body.len() as u64, Ordering::Relaxed);
             request = request.body(body);
         }
         request.build().map_err(|_| Error::Malformed {
@@ -157,9 +135,7 @@ impl Connection {
         };
         match body::read(&mut response, limit).await {
             Ok(bytes) => {
-                self.counters
-                    .bytes_in
-                    .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                self.traffic.received(bytes.len());
                 Outcome::Replied(reply(bytes))
             }
             // The status has arrived, and says all there is to say about a failure.

@@ -2,7 +2,7 @@
 //!
 //! A pause concerns the whole client, for requests made while throttled count against the limit too.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,21 +22,44 @@ const MAX_PAUSE: Duration = Duration::from_secs(24 * 3600);
 /// Holds back every request until a moment.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
-    /// When requests may go out again. Never locked across an await.
-    until: Mutex<Option<Instant>>,
+    /// When requests may go out again, and what that adds up to. Never locked across an await.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    until: Option<Instant>,
+    /// For how long it was closed in all, and will be.
+    closed: Duration,
 }
 
 impl Gate {
     /// Closes the gate, never for a shorter time than it is closed already.
     pub(super) fn close_for(&self, pause: Duration) {
-        let new = Instant::now() + pause.min(MAX_PAUSE);
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = Some(until.map_or(new, |old| old.max(new)));
+        let now = Instant::now();
+        let new = now + pause.min(MAX_PAUSE);
+        let mut state = self.state();
+        let old = state.until.unwrap_or(now).max(now);
+        state.closed += new.saturating_duration_since(old);
+        state.until = Some(old.max(new));
+    }
+
+    /// For how long requests were held back so far.
+    pub(super) fn held_back(&self) -> Duration {
+        let state = self.state();
+        let left = state
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        state.closed.saturating_sub(left.unwrap_or_default())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When it opens, if it is closed now.
     pub(super) fn closed_until(&self) -> Option<Instant> {
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = self.state().until;
         until.filter(|until| *until > Instant::now())
     }
 
@@ -136,5 +159,17 @@ mod tests {
         let until = gate.closed_until();
         gate.close_for(Duration::from_secs(1));
         assert_eq!(gate.closed_until(), until);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_that_overlap_count_once_and_only_as_far_as_they_are_over() {
+        let gate = Gate::default();
+        gate.close_for(Duration::from_secs(10));
+        gate.close_for(Duration::from_secs(4));
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert_eq!(gate.held_back(), Duration::from_secs(6));
+        gate.close_for(Duration::from_secs(5));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(gate.held_back(), Duration::from_secs(11));
     }
 }

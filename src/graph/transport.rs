@@ -87,7 +87,10 @@ impl Transport {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        self.connection.stats()
+        Stats {
+            held_back: self.gate.held_back(),
+            ..self.connection.traffic.stats()
+        }
     }
 
     /// Sends the open calls of a job once and settles them.
@@ -158,7 +161,7 @@ impl Transport {
             return;
         };
         if reply.status == 429 {
-            self.connection.count_throttled();
+            self.connection.traffic.throttled();
         }
         if let (429 | 503 | 504, Some(pause)) = (reply.status, reply.retry_after) {
             self.gate.close_for(pause);

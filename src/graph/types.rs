@@ -128,16 +128,3 @@ pub enum DeltaNext {
     /// The next round, later.
     Done(DeltaLink),
 }
-
-/// What the client did since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// HTTP requests sent; a `$batch` is one.
-    pub requests: u64,
-    /// Bytes of reply bodies, after decompression.
-    pub bytes_in: u64,
-    /// Bytes of request bodies.
-    pub bytes_out: u64,
-    /// Replies with status 429, batch members included.
-    pub throttled: u64,
-}

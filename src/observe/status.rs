@@ -39,8 +39,49 @@ pub struct Status {
     pub held: Vec<Item>,
     /// Requests sent to the service since the mount began.
     pub requests: u64,
+    /// What these requests amount to.
+    pub traffic: Traffic,
     /// Whether the service tells of changes; `None` when it was not asked to.
     pub notifications: Option<Notifications>,
+}
+
+/// What went to and came from the service since the mount began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Bytes of answers, after decompression.
+    pub bytes_in: u64,
+    /// Bytes of requests.
+    pub bytes_out: u64,
+    /// How often the service asked for fewer requests.
+    pub throttled: u64,
+    /// For how long requests were held back, in milliseconds.
+    pub throttled_ms: u64,
+    /// How long answers took.
+    pub latency_ms: Latency,
+}
+
+/// How long answers took, in milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latency {
+    /// How many answers there were.
+    pub answers: u64,
+    /// How long all of them took.
+    pub total: u64,
+    /// How long one took on average.
+    pub mean: u64,
+    /// How long the slowest took.
+    pub max: u64,
+    /// How many came in time, for several times.
+    pub steps: Vec<Step>,
+}
+
+/// How many answers came in time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The time, in milliseconds.
+    pub within: u64,
+    /// How many came within it.
+    pub answers: u64,
 }
 
 /// How far the service tells of changes by itself.
@@ -179,6 +220,7 @@ mod tests {
             rejected: Vec::new(),
             held: Vec::new(),
             requests: 3,
+            traffic: Traffic::default(),
             notifications: None,
         }
     }
@@ -267,6 +309,10 @@ mod tests {
             "connection": {"state": "online"},
             "folders": [{"name": "Contacts", "contacts": 1, "loaded": true, "last_pull": null}],
             "pending": [], "drafts": [], "conflicts": [], "rejected": [], "held": [], "requests": 3,
+            "traffic": {
+                "bytes_in": 0, "bytes_out": 0, "throttled": 0, "throttled_ms": 0,
+                "latency_ms": {"answers": 0, "total": 0, "mean": 0, "max": 0, "steps": []},
+            },
             "notifications": null,
         });
         assert_eq!(json, expected);

@@ -14,7 +14,7 @@ use contactfs::daemon::watch::{Watch, Watchers};
 use contactfs::observe::categories::Categories;
 use contactfs::observe::happening::Event;
 use contactfs::observe::past::{Conflict, Version};
-use contactfs::observe::status::{Connection, FileStatus, FolderStatus, Item, Status};
+use contactfs::observe::status::{Connection, FileStatus, FolderStatus, Item, Status, Traffic};
 
 use crate::home::{Home, skipped};
 
@@ -130,6 +130,7 @@ fn status(dir: &Path, connection: Connection, pending: Vec<Item>) -> Status {
         rejected: Vec::new(),
         held: Vec::new(),
         requests: 5,
+        traffic: Traffic::default(),
         notifications: None,
     }
 }

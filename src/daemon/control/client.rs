@@ -141,7 +141,7 @@ mod tests {
     use crate::observe::categories::Categories;
     use crate::observe::happening::Event;
     use crate::observe::past::{Conflict, Version};
-    use crate::observe::status::{Connection, FileStatus, Item, Status};
+    use crate::observe::status::{Connection, FileStatus, Item, Status, Traffic};
 
     struct Fixed(SyncSender<()>, Watchers);
 
@@ -164,6 +164,7 @@ mod tests {
                 rejected: Vec::new(),
                 held: Vec::new(),
                 requests: 0,
+                traffic: Traffic::default(),
                 notifications: None,
             }
         }

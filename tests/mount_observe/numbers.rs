@@ -1,0 +1,114 @@
+//! The numbers of a mount, and its state as it changes.
+
+use std::fs;
+
+use contactfs::sandbox::FaultAction;
+
+use super::{OFTEN, SOON, Stream};
+use crate::support::{World, eventually, fuse_or_skip};
+
+const CARD: &str = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\r\nEND:VCARD\r\n";
+
+/// Everything that goes over the wire is counted, and a pause that the service asks for as well.
+#[test]
+fn traffic_is_counted() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::sample();
+    let mount = world.mount(OFTEN);
+    mount.in_step();
+    let before = mount.status()["mounts"][0]["traffic"].clone();
+    assert!(before["bytes_in"].as_u64() > Some(1000), "{before}");
+    assert_eq!(before["throttled"], 0);
+    world.fail(
+        None,
+        "",
+        1,
+        FaultAction::Status {
+            code: 429,
+            error_code: "TooManyRequests".to_owned(),
+            retry_after: Some(2),
+            empty_body: false,
+        },
+    );
+    fs::write(mount.path("Contacts/Ada.vcf"), CARD).unwrap();
+    let traffic = eventually(SOON, "a pause is counted", || {
+        let traffic = mount.status()["mounts"][0]["traffic"].clone();
+        (traffic["throttled_ms"].as_u64() >= Some(1000)).then_some(traffic)
+    });
+    assert_eq!(traffic["throttled"], 1);
+    eventually(SOON, "the card is sent", || {
+        world.api().contact("Ada").is_some()
+    });
+    let after = mount.status()["mounts"][0]["traffic"].clone();
+    assert!(after["bytes_out"].as_u64() > before["bytes_out"].as_u64());
+    let latency = &after["latency_ms"];
+    assert!(latency["answers"].as_u64() > before["latency_ms"]["answers"].as_u64());
+    assert!(latency["max"].as_u64() >= latency["mean"].as_u64());
+    let last = latency["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["answers"], latency["answers"], "{latency}");
+}
+
+#[test]
+fn metrics_are_those_of_the_status() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::sample();
+    let mount = world.mount(OFTEN);
+    mount.in_step();
+    let dir = mount.dir().to_str().unwrap().to_owned();
+    let text = world.run(&["metrics", &dir]).ok();
+    let count = mount
+        .list("Contacts")
+        .iter()
+        .filter(|name| name.ends_with(".vcf"))
+        .count();
+    let line =
+        format!("contactfs_folder_contacts{{mount=\"{dir}\",folder=\"Contacts\"}} {count}\n");
+    assert!(text.contains(&line), "{text}");
+    assert!(
+        text.contains(&format!("contactfs_online{{mount=\"{dir}\"}} 1\n")),
+        "{text}"
+    );
+    mount.kill9();
+    let text = world.run(&["metrics"]).ok();
+    assert!(
+        text.contains(&format!("contactfs_up{{mount=\"{dir}\"}} 0\n")),
+        "{text}"
+    );
+}
+
+/// One line for the state as it is and one for each change, not one a second.
+#[test]
+fn the_state_is_shown_as_it_changes_until_the_mount_ends() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let mount = world.mount(OFTEN);
+    mount.in_step();
+    let dir = mount.dir().to_str().unwrap().to_owned();
+    let mut stream = Stream::of(&world, &["status", "--watch", "--json", &dir]);
+    let has = |count: u64| {
+        move |line: &serde_json::Value| line["mounts"][0]["folders"][0]["contacts"] == count
+    };
+    stream.hears("the state", has(0));
+    fs::write(mount.path("Contacts/Ada.vcf"), CARD).unwrap();
+    stream.hears("a contact more", has(1));
+    std::thread::sleep(3 * std::time::Duration::from_secs(1));
+    let lines = stream.lines();
+    let is_in_step = |line: &serde_json::Value| {
+        has(1)(line) && line["mounts"][0]["pending"] == serde_json::json!([])
+    };
+    assert_eq!(
+        lines.iter().filter(|line| is_in_step(line)).count(),
+        1,
+        "{lines:#?}"
+    );
+    mount.unmount();
+    assert!(stream.ends().success());
+    let file = world.run(&["status", "--watch"]);
+    assert_eq!(file.code, 0, "{file:?}");
+}
