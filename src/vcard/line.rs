@@ -159,7 +159,8 @@ impl From<&VcardParamNode<'_>> for Param {
 pub(super) fn is_presentable(raw: &str) -> bool {
     let is_whole = |line: &Line| {
         let is_mark = scan::is_mark(line, "BEGIN") || scan::is_mark(line, "END");
-        line.raw == raw && scan::is_name(&line.name) && !is_mark && !line.is_group()
+        let is_read = !is_mark && !line.is_group() && line.name != "REV";
+        line.raw == raw && scan::is_name(&line.name) && is_read
     };
     let is_odd = |c: char| c.is_control() && c != '\t';
     !raw.contains(is_odd) && Line::parse(raw).as_ref().is_some_and(is_whole)

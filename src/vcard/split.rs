@@ -28,7 +28,9 @@ pub fn split(bytes: &[u8]) -> Vec<Piece> {
     let (mut pieces, mut piece) = (Vec::new(), None::<Piece>);
     let (mut depth, mut after_agent) = (0_usize, false);
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let word = line.trim_ascii();
+        // A line that goes on with the one before begins and ends nothing.
+        let goes_on = piece.is_some() && matches!(line.first(), Some(b' ' | b'\t'));
+        let word = if goes_on { b"-" } else { line.trim_ascii() };
         let begins = word.eq_ignore_ascii_case(b"BEGIN:VCARD");
         if begins && !after_agent {
             pieces.extend(piece.take());
@@ -94,6 +96,14 @@ mod tests {
     fn an_agent_is_part_of_its_card() {
         let text = "BEGIN:VCARD\nAGENT:\nBEGIN:VCARD\nFN:a\nEND:VCARD\nFN:b\nEND:VCARD\n";
         assert_eq!(pieces(text), [(1, text.to_owned())]);
+    }
+
+    #[test]
+    fn a_folded_line_ends_no_card() {
+        let text = "BEGIN:VCARD\nAGENT:BEGIN:VCARD\\n\n END:VCARD\nFN:b\nEND:VCARD\n";
+        assert_eq!(pieces(text), [(1, text.to_owned())]);
+        let indented = " BEGIN:VCARD\nFN:b\nEND:VCARD\n";
+        assert_eq!(pieces(indented), [(1, indented.to_owned())]);
     }
 
     #[test]
