@@ -160,7 +160,11 @@ pub(super) fn is_presentable(raw: &str) -> bool {
     let is_whole = |line: &Line| {
         let is_mark = scan::is_mark(line, "BEGIN") || scan::is_mark(line, "END");
         let is_read = !is_mark && !line.is_group() && line.name != "REV";
-        line.raw == raw && scan::is_name(&line.name) && is_read
+        let is_named = line.raw == raw && scan::is_name(&line.name);
+        // A fold in such a line would be taken for one of its own.
+        let mut encodings = line.param("ENCODING");
+        let is_quoted = encodings.any(|name| name.eq_ignore_ascii_case("QUOTED-PRINTABLE"));
+        is_named && is_read && !is_quoted
     };
     let is_odd = |c: char| c.is_control() && c != '\t';
     !raw.contains(is_odd) && Line::parse(raw).as_ref().is_some_and(is_whole)

@@ -210,8 +210,8 @@ fn residue_of_a_newer_program_is_carried() {
 /// Somebody else may have written there what is no line of a card: it is not shown, and not lost.
 #[test]
 fn what_is_no_line_is_carried_and_never_shown() {
-    let body = "-\tEND:VCARD\n-\tno colon\n-\tKIND:group\n-\tX-GOOD:1\n-\tbegin:vcard\n-\tX:\u{7}\n-\t\nphoto\tPHOTO;X-A=1:";
-    let text = format!("1 8 {:08x}\n{body}", crc32fast::hash(body.as_bytes()));
+    let body = "-\tEND:VCARD\n-\tno colon\n-\tKIND:group\n-\tX-GOOD:1\n-\tbegin:vcard\n-\tX:\u{7}\n-\tREV:1\n-\tX;ENCODING=QUOTED-PRINTABLE:=FC\n-\t\nphoto\tPHOTO;X-A=1:";
+    let text = format!("1 10 {:08x}\n{body}", crc32fast::hash(body.as_bytes()));
     let residue = Residue::decode(&ResidueText::new(text)).unwrap();
     let card = Card::from_server(ada(), residue);
     let shown = render(&card, None, LF);
