@@ -214,3 +214,6 @@ const V9: &str = "
 ALTER TABLE contact ADD COLUMN unread INTEGER;  -- when to ask again
 CREATE INDEX contact_unread ON contact(unread) WHERE unread IS NOT NULL;
 ";
+
+#[cfg(test)]
+mod tests;
