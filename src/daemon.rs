@@ -10,8 +10,10 @@ mod error;
 mod past;
 mod progress;
 pub mod registry;
+mod reload;
 mod report;
 pub mod run;
+mod service;
 pub mod sign_in;
 mod surroundings;
 mod trouble;
@@ -19,3 +21,4 @@ pub mod watch;
 
 pub use error::{RunError, RunErrorKind};
 pub use progress::Progress;
+pub use reload::Reread;

@@ -13,6 +13,8 @@ mod support;
 
 #[path = "mount_observe/numbers.rs"]
 mod numbers;
+#[path = "mount_observe/service.rs"]
+mod service;
 #[path = "mount_observe/stream.rs"]
 mod stream;
 

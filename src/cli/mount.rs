@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{
     Account, AccountOptions, Environment, MountSettings, NotifySettings, private_dir,
 };
-use crate::daemon::{self, Progress};
+use crate::daemon::{self, Progress, Reread};
 use crate::observe::log;
 
 use super::args::MountArgs;
@@ -43,11 +43,35 @@ fn mount(args: &MountArgs, progress: &dyn Progress) -> Result<(), CliError> {
     }
     // The service of a sandbox lives as long as the mount.
     let (account, _service) = plan.start(args)?;
+    let reread = reread(args, environment, &account);
     Ok(daemon::run::mount(
         account,
         settings(args, dir, notify),
         progress,
+        reread,
     )?)
+}
+
+/// What resolves the account again; that of a sample mailbox stays what it is.
+fn reread(args: &MountArgs, environment: Environment, account: &Account) -> Reread {
+    if args.sandbox {
+        let account = account.clone();
+        return Box::new(move || Ok(account.clone()));
+    }
+    let options = AccountOptions {
+        name: Some(account.name.clone()),
+        ..account_options(args)
+    };
+    Box::new(move || Account::resolve(&options, &environment).map_err(|error| error.to_string()))
+}
+
+fn account_options(args: &MountArgs) -> AccountOptions {
+    AccountOptions {
+        name: args.account.clone(),
+        mailbox: args.mailbox.clone(),
+        state_dir: args.state_dir.clone(),
+        config: args.config.clone(),
+    }
 }
 
 /// Whose contacts will be mounted, decided before anything is touched.
@@ -64,14 +88,8 @@ impl Plan {
                 args.state_dir.as_deref(),
             )?));
         }
-        let options = AccountOptions {
-            name: args.account.clone(),
-            mailbox: args.mailbox.clone(),
-            state_dir: args.state_dir.clone(),
-            config: args.config.clone(),
-        };
         Ok(Self::Account(Box::new(Account::resolve(
-            &options,
+            &account_options(args),
             environment,
         )?)))
     }

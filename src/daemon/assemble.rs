@@ -62,6 +62,9 @@ pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<
         .map_err(|error| match error {
             store::Error::Locked(_) => RunError::new(RunErrorKind::TryLater, error.to_string())
                 .hint("See where with: contactfs status"),
+            store::Error::Newer { .. } => RunError::new(RunErrorKind::Usage, error.to_string())
+                .hint("Mount it with the program that made it, or a later one")
+                .hint("Begin anew with a state directory of its own: --state-dir DIR"),
             store::Error::OtherMailbox(_) => RunError::new(RunErrorKind::Usage, error.to_string())
                 .hint("Give this mailbox a state directory of its own with: --state-dir DIR"),
             error => RunError::new(RunErrorKind::Internal, error.to_string()),
@@ -75,8 +78,12 @@ fn tier(settings: &MountSettings) -> Tier {
     }
 }
 
-pub(super) fn client(account: &Account, settings: &MountSettings) -> Result<Client, RunError> {
-    client_with(account, tokens(account)?, tier(settings))
+pub(super) fn client(
+    account: &Account,
+    settings: &MountSettings,
+    tokens: Arc<dyn TokenSource>,
+) -> Result<Client, RunError> {
+    client_with(account, tokens, tier(settings))
 }
 
 /// A client of the account's mailbox with these tokens.

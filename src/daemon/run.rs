@@ -5,21 +5,22 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::assemble::{self, Ear};
 use super::control::{self, ControlServer};
 use super::registry::{self, Registration};
+use super::reload::{Reload, Reread};
 use super::report::Report;
 use super::trouble::Subject;
 use super::watch::Watchers;
-use super::{Progress, RunError, RunErrorKind, sign_in, surroundings};
+use super::{Progress, RunError, RunErrorKind, service, sign_in, surroundings};
+use crate::auth::Exchangeable;
 use crate::config::{Account, Environment, MountSettings, runtime_dir};
 use crate::fs::Mounted;
 use crate::notify::Notice;
@@ -42,7 +43,7 @@ pub(super) enum Wake {
     Ended,
 }
 
-/// Mounts and serves until unmounted.
+/// Mounts and serves until unmounted; `reread` says what the account has become when the mount is told to look.
 ///
 /// # Errors
 /// [`RunError`], with the kind that decides the exit code.
@@ -50,11 +51,18 @@ pub fn mount(
     account: Account,
     settings: MountSettings,
     progress: &dyn Progress,
+    reread: Reread,
 ) -> Result<(), RunError> {
     let ear = assemble::listen(&settings)?;
     sign_in::ready(&account, settings.read_only)?;
     let store = Arc::new(assemble::open_store(&account, &settings)?);
-    let client = assemble::client(&account, &settings)?;
+    let tokens = Arc::new(Exchangeable::new(assemble::tokens(&account)?));
+    let client = assemble::client(&account, &settings, Arc::<Exchangeable>::clone(&tokens))?;
+    let reload = Reload {
+        account: account.clone(),
+        reread,
+        tokens,
+    };
     let (wake, woken) = channel();
     let (commands, inbox) = mpsc::unbounded_channel();
     let watchers = Arc::new(Watchers::default());
@@ -75,6 +83,7 @@ pub fn mount(
         inbox,
         ear,
         wake.clone(),
+        reload,
     )?;
     serve(
         &account,
@@ -140,9 +149,9 @@ fn serve(
     )
     .map_err(|error| RunError::new(RunErrorKind::Service, error.to_string()))?;
     progress.mounted(&settings.dir);
-    notify(&[NotifyState::Ready, NotifyState::Status("mounted")]);
-    wait_for_end(&parts.woken, progress);
-    notify(&[NotifyState::Stopping]);
+    service::ready();
+    wait_for_end(&parts.woken, progress, &report);
+    service::stopping();
     mounted.unmount();
     tree.settle(true);
     drain(parts);
@@ -155,12 +164,22 @@ fn serve(
     Ok(())
 }
 
-fn wait_for_end(woken: &Receiver<Wake>, progress: &dyn Progress) {
-    for wake in woken {
+fn wait_for_end(woken: &Receiver<Wake>, progress: &dyn Progress, report: &Report) {
+    let (mut line, mut looked) = (service::Line::default(), Instant::now());
+    loop {
+        let wake = if service::is_heard() {
+            woken.recv_timeout(service::TURN)
+        } else {
+            woken.recv().map_err(RecvTimeoutError::from)
+        };
         match wake {
-            Wake::Loading(folder, count) => progress.folder(&folder, count),
-            Wake::Ready(_) => {}
-            Wake::Stop | Wake::Ended => return,
+            Ok(Wake::Loading(folder, count)) => progress.folder(&folder, count),
+            Ok(Wake::Ready(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Wake::Stop | Wake::Ended) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if service::is_heard() && looked.elapsed() >= service::TURN {
+            line.update(report);
+            looked = Instant::now();
         }
     }
 }
@@ -184,6 +203,7 @@ fn spawn_engine(
     inbox: mpsc::UnboundedReceiver<Command>,
     ear: Option<Ear>,
     wake: Sender<Wake>,
+    reload: Reload,
 ) -> Result<JoinHandle<()>, RunError> {
     let internal = |error: io::Error| RunError::new(RunErrorKind::Internal, error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -197,7 +217,8 @@ fn spawn_engine(
     };
     let body = move || {
         runtime.block_on(async {
-            let signals = tokio::spawn(signals.heed(wake.clone(), Arc::clone(&engine)));
+            let signals = tokio::spawn(signals.heed(wake.clone(), Arc::clone(&engine), reload));
+            let life = tokio::spawn(service::live());
             surroundings::follow(Arc::clone(&engine));
             let known = store.folders().is_ok_and(|folders| !folders.is_empty());
             let ready = if known {
@@ -211,6 +232,7 @@ fn spawn_engine(
                 engine.run(inbox, ear.map(hear)).await;
             }
             signals.abort();
+            life.abort();
         });
     };
     thread::Builder::new()
@@ -232,6 +254,7 @@ fn hear((listener, heard): Ear) -> mpsc::Receiver<Vec<Notice>> {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
     usr1: Signal,
 }
 
@@ -241,16 +264,18 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
             usr1: signal(SignalKind::user_defined1())?,
         })
     }
 
-    /// SIGINT and SIGTERM end the mount, SIGUSR1 syncs now.
-    async fn heed(mut self, wake: Sender<Wake>, engine: Arc<Engine>) {
+    /// SIGINT and SIGTERM end the mount, SIGHUP has it read again what can change, SIGUSR1 syncs now.
+    async fn heed(mut self, wake: Sender<Wake>, engine: Arc<Engine>, reload: Reload) {
         loop {
             tokio::select! {
                 Some(()) = self.interrupt.recv() => drop(wake.send(Wake::Stop)),
                 Some(()) = self.terminate.recv() => drop(wake.send(Wake::Stop)),
+                Some(()) = self.hangup.recv() => reload.run(&engine),
                 Some(()) = self.usr1.recv() => engine.nudge(),
             }
         }
@@ -272,10 +297,4 @@ fn open_control(
     let registration = registry::register(&runtime, &settings.dir, &account.name)
         .map_err(|error| internal(error.to_string()))?;
     Ok((server, registration))
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "the service manager was not told");
-    }
 }

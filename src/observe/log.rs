@@ -1,10 +1,10 @@
 //! Where log events go, in which form, and from which level on.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -32,6 +32,17 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// The log file of this process, which has one log.
+static FILE: OnceLock<LogFile> = OnceLock::new();
+
+/// A file that can be opened anew under its name.
+#[derive(Debug)]
+struct LogFile {
+    path: PathBuf,
+    /// Held for one line.
+    file: Mutex<File>,
 }
 
 /// Why logging could not be set up.
@@ -93,23 +104,61 @@ fn directives(settings: &LogSettings) -> String {
     }
 }
 
-/// The file is 0600: a log names contacts at debug level (behaviour 8.2).
+/// Goes on in a new file of the same name if the old one was moved away; does nothing without a log file.
+///
+/// # Errors
+/// When it cannot be opened; the log goes on in the old one then.
+pub fn reopen() -> io::Result<()> {
+    FILE.get().map_or(Ok(()), LogFile::reopen)
+}
+
 fn writer(settings: &LogSettings) -> Result<BoxMakeWriter, LogError> {
     let Some(path) = &settings.file else {
         return Ok(BoxMakeWriter::new(io::stderr));
     };
-    let open = |path| -> io::Result<File> {
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-    };
-    let file = open(path).map_err(|source| LogError::File {
+    let file = LogFile::open(path).map_err(|source| LogError::File {
         path: path.clone(),
         source,
     })?;
-    Ok(BoxMakeWriter::new(Mutex::new(file)))
+    let file: &'static LogFile = FILE.get_or_init(|| file);
+    Ok(BoxMakeWriter::new(move || file))
+}
+
+impl LogFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            file: Mutex::new(append(path)?),
+            path: path.to_owned(),
+        })
+    }
+
+    fn reopen(&self) -> io::Result<()> {
+        *self.file() = append(&self.path)?;
+        Ok(())
+    }
+
+    fn file(&self) -> MutexGuard<'_, File> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for &LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.file().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file().flush()
+    }
+}
+
+/// The file is 0600: a log names contacts at debug level (behaviour 8.2).
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
 }
 
 #[cfg(test)]
@@ -147,15 +196,18 @@ mod tests {
     }
 
     #[test]
-    fn a_log_file_is_closed_to_others() {
+    fn a_log_file_is_closed_to_others_and_made_anew_when_it_was_moved_away() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        writer(&LogSettings {
-            file: Some(path.clone()),
-            ..LogSettings::default()
-        })
-        .unwrap();
+        let (path, old) = (dir.path().join("log"), dir.path().join("log.1"));
+        let log = LogFile::open(&path).unwrap();
+        (&log).write_all(b"one\n").unwrap();
+        std::fs::rename(&path, &old).unwrap();
+        (&log).write_all(b"two\n").unwrap();
+        log.reopen().unwrap();
+        (&log).write_all(b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(old).unwrap(), "one\ntwo\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
