@@ -5,7 +5,7 @@ use std::fs;
 use contactfs::sandbox::FaultAction;
 
 use super::{OFTEN, SOON, Stream};
-use crate::support::{World, eventually, fuse_or_skip};
+use crate::support::{Tmux, World, eventually, fuse_or_skip, need};
 
 const CARD: &str = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\r\nEND:VCARD\r\n";
 
@@ -111,4 +111,32 @@ fn the_state_is_shown_as_it_changes_until_the_mount_ends() {
     assert!(stream.ends().success());
     let file = world.run(&["status", "--watch"]);
     assert_eq!(file.code, 0, "{file:?}");
+}
+
+/// On a terminal the state stands where it stood before.
+#[test]
+fn a_terminal_is_drawn_anew() {
+    if !fuse_or_skip() || !need("tmux") {
+        return;
+    }
+    let world = World::new();
+    let mount = world.mount(OFTEN);
+    mount.in_step();
+    let command = world.command(&["status", "--watch"]);
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)));
+    let mut program = vec!["env".to_owned()];
+    program.extend(variables);
+    program.push(command.get_program().to_str().unwrap().to_owned());
+    program.extend(["status".to_owned(), "--watch".to_owned()]);
+    let program: Vec<&str> = program.iter().map(String::as_str).collect();
+    let screen = Tmux::start(world.dir(), &program);
+    screen.wait_for("Contacts: 0 contacts");
+    fs::write(mount.path("Contacts/Ada.vcf"), CARD).unwrap();
+    let shown = screen.wait_for("Contacts: 1 contacts");
+    assert_eq!(shown.matches(": online").count(), 1, "{shown}");
+    assert!(!shown.contains("0 contacts"), "{shown}");
+    mount.unmount();
+    screen.wait_end();
 }

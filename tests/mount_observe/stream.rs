@@ -139,3 +139,52 @@ fn a_mount_waits_for_no_watcher() {
     mount.unmount();
     assert!(good.ends().success());
 }
+
+/// What was changed here and elsewhere at once is told of, and so is what the service refuses.
+#[test]
+fn conflicts_and_refusals_of_the_service_are_told() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let api = world.api();
+    let card = json!({"givenName": "Ada", "displayName": "Ada", "jobTitle": "Analyst"});
+    let ada = id(&api.create(card));
+    let mount = world.mount(&["--poll-interval", "1h"]);
+    mount.in_step();
+    let stream = Stream::of(&world, &["watch", mount.dir().to_str().unwrap()]);
+    stream.hears("how things are", |line| line["event"] == "connection");
+    let file = mount.path("Contacts/Ada.vcf");
+    let text = fs::read_to_string(&file).unwrap();
+    api.patch(&ada, json!({"jobTitle": "Poet"}));
+    fs::write(&file, text.replace("Analyst", "Countess")).unwrap();
+    let conflict = stream.hears("a conflict", is("conflict", "Contacts/Ada.vcf"));
+    assert!(
+        conflict["reason"].as_str().unwrap().contains("TITLE"),
+        "{conflict}"
+    );
+    world.fail_with(Some("POST"), "contacts", 1, 400, "ErrorInvalidRequest");
+    let new = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Bo\r\nEND:VCARD\r\n";
+    fs::write(mount.path("Contacts/Bo.vcf"), new).unwrap();
+    stream.hears("a refusal", is("rejected", "Contacts/Bo.vcf"));
+    assert_eq!(
+        count(&stream, "sent", "Contacts/Bo.vcf"),
+        0,
+        "{:#?}",
+        stream.lines()
+    );
+}
+
+/// The process is gone, and its mount with it: that is no orderly end.
+#[test]
+fn a_watcher_of_a_killed_mount_says_so() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let mount = world.mount(OFTEN);
+    let mut stream = Stream::of(&world, &["watch", mount.dir().to_str().unwrap()]);
+    stream.hears("how things are", |line| line["event"] == "connection");
+    mount.kill9();
+    assert!(!stream.ends().success());
+}
