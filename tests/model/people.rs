@@ -102,8 +102,12 @@ impl People {
         };
     }
 
+    /// Who is made again is as this machine knew them, which had not heard of the last edits elsewhere.
     pub fn remove_there(&mut self, mark: &str) {
         let person = self.0.get_mut(mark).unwrap();
+        for prop in person.props.values_mut() {
+            prop.may.extend(prop.past.iter().cloned());
+        }
         person.there = match person.there {
             There::No => There::No,
             _ if person.edited_here => There::Maybe,
