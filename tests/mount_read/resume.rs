@@ -46,6 +46,7 @@ fn peak(mount: &Mount) -> u64 {
 }
 
 /// Loads so many contacts with five kills on the way.
+#[expect(clippy::print_stderr, reason = "for a run by hand")]
 fn load(contacts: usize, folders: usize, patience: Duration) {
     let world = World::with(Options {
         empty: true,
