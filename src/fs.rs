@@ -8,6 +8,7 @@
 //! server's verdict, a listing for a folder's first load) moves its reply to the `wait` thread. Changes made elsewhere
 //! reach the kernel through the `notify` thread, which holds no lock.
 
+mod attr;
 mod errno;
 mod mount;
 mod notify;

@@ -426,12 +426,12 @@ impl Store {
             [],
         )?;
         writer.execute_batch(
-            "CREATE TEMP TABLE gone AS SELECT ino FROM orphan
+            "CREATE TEMP TABLE forgotten AS SELECT ino FROM orphan
              WHERE ino NOT IN (SELECT old_ino FROM outbox WHERE old_ino IS NOT NULL)
              AND ino NOT IN (SELECT ino FROM inode WHERE kind = 2);
-             DELETE FROM text WHERE ino IN (SELECT ino FROM gone);
-             DELETE FROM orphan WHERE ino IN (SELECT ino FROM gone);
-             DROP TABLE gone;",
+             DELETE FROM text WHERE ino IN (SELECT ino FROM forgotten);
+             DELETE FROM orphan WHERE ino IN (SELECT ino FROM forgotten);
+             DROP TABLE forgotten;",
         )?;
         history::prune(&writer, now, history::SIZE)?;
         // Longer than any request takes.
@@ -550,8 +550,7 @@ fn connect(path: &Path) -> Result<Connection> {
     Ok(sql)
 }
 
-/// Binds a new store to its mailbox, and refuses one that belongs to another.
-/// Checks whose store it is, and forgets what this mount cannot go on from.
+/// Binds a new store to its mailbox, refuses one that belongs to another, and forgets what this mount cannot go on from.
 fn claim(sql: &Connection, mailbox: &str, origin: &str, tier: Tier) -> Result<()> {
     let meta = |key: &str| -> Result<Option<String>> {
         Ok(sql

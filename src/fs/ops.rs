@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fuser::{
-    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
-    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr,
-    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
-    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
+    IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen,
+    ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
+use super::attr::{self, file_attr, file_type, permissions, stamp};
 use super::errno::errno;
 use super::mount::{OnEnd, Options};
 use super::wait::Waits;
 use super::worker::Worker;
 use super::xattr;
-use crate::model::{Ino, Stamp};
-use crate::tree::{Error, FileKind, Result, SetAttr, Sought, Stat, Target, Ticket, Tree};
+use crate::model::Ino;
+use crate::tree::{Error, Result, SetAttr, Sought, Stat, Target, Ticket, Tree};
 
 /// As good as for ever: what changes elsewhere is invalidated.
 const TTL: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -573,61 +574,9 @@ fn entry(stat: Result<Stat>, reply: ReplyEntry) {
     }
 }
 
-/// A name that is not there, to be remembered by the kernel: an entry with inode 0.
+/// A name that is not there, to be remembered by the kernel.
 fn negative(reply: ReplyEntry) {
-    let nothing = Stat {
-        ino: Ino(0),
-        kind: FileKind::Regular,
-        mode: 0,
-        nlink: 0,
-        size: 0,
-        blocks: 0,
-        atime: Stamp::default(),
-        mtime: Stamp::default(),
-        ctime: Stamp::default(),
-        uid: 0,
-        gid: 0,
-    };
-    reply.entry(&TTL, &file_attr(&nothing), GENERATION);
-}
-
-fn file_attr(stat: &Stat) -> FileAttr {
-    FileAttr {
-        ino: INodeNo(stat.ino.0),
-        size: stat.size,
-        blocks: stat.blocks,
-        atime: stat.atime.into(),
-        mtime: stat.mtime.into(),
-        ctime: stat.ctime.into(),
-        crtime: SystemTime::UNIX_EPOCH,
-        kind: file_type(&stat.kind),
-        perm: stat.mode,
-        nlink: stat.nlink,
-        uid: stat.uid,
-        gid: stat.gid,
-        rdev: 0,
-        blksize: 4096,
-        flags: 0,
-    }
-}
-
-fn file_type(kind: &FileKind) -> FileType {
-    match kind {
-        FileKind::Directory => FileType::Directory,
-        FileKind::Regular => FileType::RegularFile,
-        FileKind::Symlink => FileType::Symlink,
-    }
-}
-
-fn stamp(time: TimeOrNow) -> Stamp {
-    match time {
-        TimeOrNow::SpecificTime(time) => time.into(),
-        TimeOrNow::Now => Stamp::now(),
-    }
-}
-
-fn permissions(mode: u32) -> u16 {
-    u16::try_from(mode & 0o7777).unwrap_or(0)
+    reply.entry(&TTL, &attr::nothing(), GENERATION);
 }
 
 fn text(name: &OsStr) -> Result<&str> {

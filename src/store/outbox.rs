@@ -283,6 +283,11 @@ impl Tx<'_> {
         self.one_job("seq = ?1", seq.0)
     }
 
+    /// The contact that a row is about, if it is about one that is still there.
+    pub(super) fn contact_of(&self, job: &Job) -> Result<Option<ContactRow>> {
+        job.contact.map_or(Ok(None), |id| self.contact(id))
+    }
+
     /// The row of a create or move with a private id.
     ///
     /// # Errors

@@ -199,13 +199,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database or the local disk fails.
     pub fn not_taken(&mut self, seq: Seq, problem: &Problem) -> Result<()> {
-        let Some(contact) = self
-            .job(seq)?
-            .and_then(|job| job.contact)
-            .map(|id| self.contact(id))
-            .transpose()?
-            .flatten()
-        else {
+        let job = self.job(seq)?;
+        let contact = job.as_ref().map(|job| self.contact_of(job)).transpose()?;
+        let Some(contact) = contact.flatten() else {
             return self.finish(seq);
         };
         if contact.graph.is_some() && self.is_deleted(contact.id)? {

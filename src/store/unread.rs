@@ -3,12 +3,33 @@
 
 use std::time::Duration;
 
-use super::{ContactRow, FolderRowId, Result, RowId, ServerContact, Tx};
+use super::{ContactRow, FolderRowId, Result, ServerContact, Store, Tx};
 use crate::model::{ContactId, Stamp};
 use crate::names;
 
 /// Until such a contact is asked for again.
 const PAUSE: Duration = Duration::from_secs(300);
+
+impl Store {
+    /// The contacts that may be asked for again by now, each with its folder.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn unread(&self) -> Result<Vec<(FolderRowId, ContactId)>> {
+        self.read(|sql| {
+            let mut rows = sql.prepare_cached(
+                "SELECT folder, graph FROM contact WHERE unread <= ?1 AND graph IS NOT NULL",
+            )?;
+            let rows = rows.query_map([Stamp::now().0], |row| {
+                Ok((
+                    FolderRowId(row.get(0)?),
+                    ContactId::new(row.get::<_, String>(1)?),
+                ))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
 
 impl Tx<'_> {
     /// A contact could not be read. `row` is what a delta query or a list said of it, for one that is new.
@@ -60,8 +81,10 @@ impl Tx<'_> {
             )?
             .execute([id.as_str()])?
             > 0;
-        let contact = self.contact_by_graph(id)?.filter(|_| was_unread);
-        let ino = contact.and_then(|contact| contact.ino);
+        if !was_unread {
+            return Ok(());
+        }
+        let ino = self.contact_by_graph(id)?.and_then(|contact| contact.ino);
         let place = ino.map(|ino| self.card_name(ino)).transpose()?;
         match place.flatten() {
             Some((dir, name)) => self.clear_rejected_error(dir, &name),
@@ -69,34 +92,16 @@ impl Tx<'_> {
         }
     }
 
-    /// The contacts that may be asked for again by now, each with its folder.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn unread(&self) -> Result<Vec<(FolderRowId, ContactId)>> {
-        let mut rows = self.sql.prepare_cached(
-            "SELECT folder, graph FROM contact WHERE unread <= ?1 AND graph IS NOT NULL",
-        )?;
-        let rows = rows.query_map([self.now.0], |row| {
-            Ok((
-                FolderRowId(row.get(0)?),
-                ContactId::new(row.get::<_, String>(1)?),
-            ))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     /// Whether a contact's file lacks what the service keeps and does not show, so that a save would destroy it.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn is_unread(&self, contact: RowId) -> Result<bool> {
-        Ok(self
-            .sql
-            .prepare_cached(
-                "SELECT 1 FROM contact WHERE id = ?1 AND unread IS NOT NULL AND residue IS NULL",
-            )?
-            .exists([contact.0])?)
+    pub fn is_unread(&self, contact: &ContactRow) -> Result<bool> {
+        Ok(!contact.is_whole
+            && self
+                .sql
+                .prepare_cached("SELECT 1 FROM contact WHERE id = ?1 AND unread IS NOT NULL")?
+                .exists([contact.id.0])?)
     }
 
     /// All of them may be asked for again.
@@ -106,7 +111,7 @@ impl Tx<'_> {
     pub fn read_all_again(&mut self) -> Result<()> {
         self.sql
             .prepare_cached("UPDATE contact SET unread = ?1 WHERE unread > ?1")?
-            .execute([Stamp::now().0])?;
+            .execute([self.now.0])?;
         Ok(())
     }
 }

@@ -87,17 +87,15 @@ impl Engine {
                 loaded = &mut load => return loaded.and(pulled),
                 () = tokio::time::sleep(self.settings.poll_interval) => {}
             }
-            let known_ids: HashSet<FolderRowId> = known.iter().map(|folder| folder.id).collect();
             known = self.store.folders()?;
-            known.retain(|folder| known_ids.contains(&folder.id));
+            known.retain(|folder| folder.delta.is_some());
         }
     }
 
     /// Asks again for contacts that the service failed to show.
     async fn read_again(&self) -> Result<(), Failure> {
-        let unread = self.store.write::<_, store::Error>(|tx| tx.unread())?;
         let mut folders: HashMap<FolderRowId, Vec<ContactId>> = HashMap::new();
-        for (folder, id) in unread {
+        for (folder, id) in self.store.unread()? {
             folders.entry(folder).or_default().push(id);
         }
         for folder in self.store.folders()? {

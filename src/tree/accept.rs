@@ -36,7 +36,7 @@ pub(super) fn accept(
     };
     let contact = contact.map(|id| tx.contact(id)).transpose()?.flatten();
     if let Some(contact) = &contact
-        && tx.is_unread(contact.id)?
+        && tx.is_unread(contact)?
     {
         return Err(Error::NotLoaded);
     }

@@ -17,12 +17,7 @@ impl Tx<'_> {
         let Some(job) = self.job(seq)? else {
             return Ok(());
         };
-        let Some(old) = job
-            .contact
-            .map(|id| self.contact(id))
-            .transpose()?
-            .flatten()
-        else {
+        let Some(old) = self.contact_of(&job)? else {
             return self.finish(seq);
         };
         if self.is_deleted(old.id)? {

@@ -52,12 +52,7 @@ impl Tx<'_> {
         let Some(job) = self.job(seq)? else {
             return Ok(());
         };
-        let Some(row) = job
-            .contact
-            .map(|id| self.contact(id))
-            .transpose()?
-            .flatten()
-        else {
+        let Some(row) = self.contact_of(&job)? else {
             return Ok(());
         };
         let mut theirs = theirs.clone();

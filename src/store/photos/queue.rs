@@ -111,12 +111,7 @@ impl Tx<'_> {
         photo: Option<&Photo>,
         theirs: &ServerContact,
     ) -> Result<()> {
-        let Some(row) = job
-            .contact
-            .map(|id| self.contact(id))
-            .transpose()?
-            .flatten()
-        else {
+        let Some(row) = self.contact_of(job)? else {
             return self.finish(job.seq);
         };
         self.set_photo(&row, photo)?;
@@ -144,12 +139,7 @@ impl Tx<'_> {
     /// When the database or the local disk fails.
     pub fn photo_not_taken(&mut self, job: &Job, problem: &Problem) -> Result<()> {
         self.drop_job(job.seq)?;
-        let Some(row) = job
-            .contact
-            .map(|id| self.contact(id))
-            .transpose()?
-            .flatten()
-        else {
+        let Some(row) = self.contact_of(job)? else {
             return Ok(());
         };
         self.set_problem(row.id, Some(job.seq), problem)?;
