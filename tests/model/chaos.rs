@@ -4,19 +4,27 @@
 //!
 //! `CONTACTFS_CHAOS_ROUNDS` sets the number of rounds, `CONTACTFS_CHAOS_SEED` the seed, which every failure names.
 
+#[path = "chaos/elsewhere.rs"]
+mod elsewhere;
+#[path = "chaos/record.rs"]
+mod record;
+#[path = "chaos/writer.rs"]
+mod writer;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use contactfs::sandbox::LogEntry;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
-use crate::support::{Api, Mount, World, fuse_or_skip, id};
+use crate::support::{Mount, World, fuse_or_skip};
+use elsewhere::{Elsewhere, There, all};
+use record::{check_rates, told};
+use writer::Writer;
 
 /// Rounds of a usual run, each with a kill or a remount at its end.
 const ROUNDS: u32 = 8;
@@ -40,261 +48,6 @@ const OPTIONS: &[&str] = &[
 fn setting(name: &str, usual: u64) -> u64 {
     let value = std::env::var(name).ok();
     value.and_then(|value| value.parse().ok()).unwrap_or(usual)
-}
-
-/// What a person of one writer may be: what was acknowledged last, or tried since.
-#[derive(Clone, Debug)]
-struct Person {
-    phone: BTreeSet<String>,
-    there: BTreeSet<bool>,
-    folder: BTreeSet<usize>,
-}
-
-/// A writer and its people, whom nobody else touches but for their notes.
-struct Writer {
-    random: StdRng,
-    name: usize,
-    made: usize,
-    people: BTreeMap<String, Person>,
-}
-
-impl Writer {
-    fn new(seed: u64, name: usize) -> Self {
-        Self {
-            random: StdRng::seed_from_u64(seed ^ (name as u64 + 1)),
-            name,
-            made: 0,
-            people: BTreeMap::new(),
-        }
-    }
-
-    /// Acts for a while; what fails may or may not have happened.
-    fn act(&mut self, root: &Path, deeds: usize) {
-        for _ in 0..deeds {
-            let living = self.living(root);
-            match self.random.random_range(0..10) {
-                _ if living.len() < PEOPLE => self.make(root),
-                0 => self.remove(root, &living),
-                1 => self.shift(root, &living),
-                _ => self.edit(root, &living),
-            }
-            thread::sleep(Duration::from_millis(self.random.random_range(0..60)));
-        }
-    }
-
-    /// Those who have a file now.
-    fn living(&self, root: &Path) -> Vec<String> {
-        let marks = self.people.keys();
-        marks
-            .filter(|mark| find(root, mark).is_some())
-            .cloned()
-            .collect()
-    }
-
-    fn pick(&mut self, living: &[String]) -> String {
-        living[self.random.random_range(0..living.len())].clone()
-    }
-
-    fn make(&mut self, root: &Path) {
-        self.made += 1;
-        let mark = format!("w{}p{}", self.name, self.made);
-        let folder = self.random.random_range(0..FOLDERS.len());
-        let text = format!(
-            "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:{mark}\r\nN:;{mark};;;\r\nNICKNAME:{mark}\r\nTEL;TYPE=cell:0\r\nEND:VCARD\r\n"
-        );
-        let path = root.join(FOLDERS[folder]).join(format!("{mark}.vcf"));
-        let made = save(&path, &text).is_ok();
-        let person = Person {
-            phone: BTreeSet::from(["0".to_owned()]),
-            there: if made {
-                [true].into()
-            } else {
-                [true, false].into()
-            },
-            folder: BTreeSet::from([folder]),
-        };
-        self.people.insert(mark, person);
-    }
-
-    fn edit(&mut self, root: &Path, living: &[String]) {
-        let mark = self.pick(living);
-        let Some(path) = find(root, &mark) else {
-            return;
-        };
-        let Ok(text) = fs::read_to_string(&path) else {
-            return;
-        };
-        let phone = self.random.random_range(1..1_000_000).to_string();
-        let text = with_phone(&text, &phone);
-        let saved = if self.random.random() {
-            save(&path, &text)
-        } else {
-            let beside = path.with_file_name(format!(".{mark}~"));
-            save(&beside, &text).and_then(|()| {
-                fs::rename(&beside, &path)?;
-                File::open(&path)?.sync_all()
-            })
-        };
-        let person = self.people.get_mut(&mark).unwrap();
-        if saved.is_ok() {
-            person.phone.clear();
-            person.there = [true].into();
-        }
-        person.phone.insert(phone);
-    }
-
-    fn remove(&mut self, root: &Path, living: &[String]) {
-        let mark = self.pick(living);
-        let Some(path) = find(root, &mark) else {
-            return;
-        };
-        let person = self.people.get_mut(&mark).unwrap();
-        // An edit elsewhere brings it back.
-        person.there.insert(false);
-        person.there.insert(true);
-        let _may_fail = fs::remove_file(path);
-        // It is as it was at the service then.
-        person.phone.insert("*".to_owned());
-        person.folder.extend(0..FOLDERS.len());
-    }
-
-    fn shift(&mut self, root: &Path, living: &[String]) {
-        let mark = self.pick(living);
-        let Some(path) = find(root, &mark) else {
-            return;
-        };
-        let folder = self.random.random_range(0..FOLDERS.len());
-        let to = root.join(FOLDERS[folder]).join(path.file_name().unwrap());
-        let moved = fs::rename(path, to).is_ok();
-        let person = self.people.get_mut(&mark).unwrap();
-        if moved {
-            person.folder.clear();
-        }
-        person.folder.insert(folder);
-    }
-}
-
-/// Writes a file and waits until it is on disk, as an editor does.
-fn save(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-fn find(root: &Path, mark: &str) -> Option<PathBuf> {
-    let name = format!("{mark}.vcf");
-    let mut paths = FOLDERS.iter().map(|folder| root.join(folder).join(&name));
-    paths.find(|path| path.exists())
-}
-
-fn with_phone(text: &str, phone: &str) -> String {
-    let lines = text.lines().map(|line| {
-        if line.starts_with("TEL;TYPE=cell:") {
-            format!("TEL;TYPE=cell:{phone}\r\n")
-        } else {
-            format!("{line}\r\n")
-        }
-    });
-    lines.collect()
-}
-
-/// Somebody with a phone: makes, edits and deletes contacts of its own, and writes notes into those of the writers.
-struct Elsewhere {
-    random: StdRng,
-    api: Api,
-    folders: [String; 2],
-    made: usize,
-    own: BTreeMap<String, (String, String)>,
-    notes: BTreeMap<String, BTreeSet<String>>,
-}
-
-impl Elsewhere {
-    fn act(&mut self, deeds: usize) {
-        for _ in 0..deeds {
-            match self.random.random_range(0..6) {
-                _ if self.own.len() < PEOPLE => self.make(),
-                0 => {
-                    let (mark, (contact, _)) = self.own.pop_first().unwrap();
-                    self.api.delete(&contact);
-                    assert!(self.notes.remove(&mark).is_none());
-                }
-                1 | 2 => self.edit_own(),
-                _ => self.note(),
-            }
-            thread::sleep(Duration::from_millis(self.random.random_range(0..150)));
-        }
-    }
-
-    fn make(&mut self) {
-        self.made += 1;
-        let mark = format!("e{}", self.made);
-        let body =
-            json!({"givenName": mark, "displayName": mark, "nickName": mark, "mobilePhone": "0"});
-        let folder = self.folders[self.random.random_range(0..2)].clone();
-        let contact = id(&self.api.create_in(&folder, body));
-        self.own.insert(mark, (contact, "0".to_owned()));
-    }
-
-    fn edit_own(&mut self) {
-        let at = self.random.random_range(0..self.own.len());
-        let phone = self.random.random_range(1..1_000_000).to_string();
-        let (contact, held) = self.own.values_mut().nth(at).unwrap();
-        self.api.patch(contact, json!({"mobilePhone": phone}));
-        *held = phone;
-    }
-
-    /// Writes into somebody's contact, which may be gone by then.
-    fn note(&mut self) {
-        let all = all(&self.api, &self.folders);
-        let writers: Vec<_> = all
-            .iter()
-            .filter(|(_, seen)| seen.mark.starts_with('w'))
-            .collect();
-        if writers.is_empty() {
-            return;
-        }
-        let (_, seen) = writers[self.random.random_range(0..writers.len())];
-        let note = format!("note {}", self.random.random_range(1..1_000_000));
-        let path = format!("/contacts/{}", seen.id);
-        let (status, _) = self
-            .api
-            .request("PATCH", &path, Some(&json!({"personalNotes": note})));
-        if status == 200 {
-            self.notes
-                .entry(seen.mark.clone())
-                .or_default()
-                .insert(note);
-        }
-    }
-}
-
-/// A contact at the service.
-#[derive(Debug)]
-struct There {
-    mark: String,
-    id: String,
-    folder: usize,
-    phone: String,
-    note: String,
-}
-
-/// Every contact at the service by id.
-fn all(api: &Api, folders: &[String; 2]) -> BTreeMap<String, There> {
-    let mut all = BTreeMap::new();
-    for (folder, folder_id) in folders.iter().enumerate() {
-        for contact in api.contacts_in(folder_id) {
-            let text = |name: &str| contact[name].as_str().unwrap_or_default().to_owned();
-            let there = There {
-                mark: text("nickName"),
-                id: id(&contact),
-                folder,
-                phone: text("mobilePhone"),
-                note: text("personalNotes"),
-            };
-            all.insert(there.id.clone(), there);
-        }
-    }
-    all
 }
 
 /// How one run goes.
@@ -327,14 +80,7 @@ impl Run {
             random: StdRng::seed_from_u64(seed),
             mount: Some(mount),
             writers: (0..WRITERS).map(|name| Writer::new(seed, name)).collect(),
-            elsewhere: Elsewhere {
-                random: StdRng::seed_from_u64(!seed),
-                api,
-                folders: ["contacts".to_owned(), work],
-                made: 0,
-                own: BTreeMap::new(),
-                notes: BTreeMap::new(),
-            },
+            elsewhere: Elsewhere::new(seed, api, work),
             world,
             checked: 0,
             story: Vec::new(),
@@ -523,21 +269,6 @@ fn listing(root: &Path) -> String {
     names.collect::<Vec<_>>().join("\n")
 }
 
-fn told(entry: &LogEntry) -> String {
-    let LogEntry {
-        at_ms,
-        method,
-        path,
-        status,
-        fault,
-        ..
-    } = entry;
-    let request = entry.request.as_ref().map(ToString::to_string);
-    let made = entry.response.as_ref().map(|reply| reply["id"].to_string());
-    let (request, made) = (request.unwrap_or_default(), made.unwrap_or_default());
-    format!("{at_ms} {method} {path} {fault:?} {status} {request} -> {made}")
-}
-
 /// What the files say: folder, mark, phone and note of each.
 fn files(root: &Path) -> BTreeSet<(usize, String, String, String)> {
     let mut files = BTreeSet::new();
@@ -576,44 +307,6 @@ fn stated(there: &BTreeMap<String, There>) -> BTreeSet<(usize, String, String, S
         )
     };
     there.values().map(said).collect()
-}
-
-/// How early a request may come, and how late a refusal may be heard of, on a busy machine.
-const EARLY: u64 = 100;
-const LATE: u64 = 900;
-
-/// "429 and 503 are obeyed": after a pause was asked for, nothing comes before its end, but from another process.
-fn check_rates(log: &[LogEntry]) {
-    let agent = ("user-agent".to_owned(), "elsewhere".to_owned());
-    let ours = log
-        .iter()
-        .filter(|entry| !entry.request_headers.contains(&agent));
-    let ours: Vec<&LogEntry> = ours.collect();
-    for entry in &ours {
-        let (Some(pause), Some(_)) = (entry.retry_after, entry.fault) else {
-            continue;
-        };
-        // A member of a batch is heard of with the rest of it; which of several batches it was in is not told.
-        let spans = |other: &&&LogEntry| {
-            other.path.ends_with("$batch") && (other.at_ms..=other.done_ms).contains(&entry.at_ms)
-        };
-        let batches: Vec<_> = ours
-            .iter()
-            .filter(|_| entry.in_batch)
-            .filter(spans)
-            .collect();
-        if batches.iter().any(|batch| batch.fault.is_some()) {
-            continue; // The reply may never have come.
-        }
-        let heard = batches.iter().map(|batch| batch.done_ms).max();
-        let heard = heard.unwrap_or(entry.done_ms);
-        let silence = (heard + LATE)..(heard + pause * 1000).saturating_sub(EARLY);
-        let early = ours.iter().find(|entry| silence.contains(&entry.at_ms));
-        assert!(
-            early.is_none(),
-            "{early:?} came within the pause of {entry:?}"
-        );
-    }
 }
 
 #[expect(clippy::print_stderr, reason = "for a run by hand")]
