@@ -5,6 +5,7 @@
 //! changes, if that is wanted, and `notices` asks for those it tells of. Decisions about clashes are made by the pure
 //! functions of `plan`. Nothing here knows of files: the store turns contacts into names and bytes.
 
+mod folder_jobs;
 mod folders;
 mod health;
 mod load;

@@ -10,6 +10,8 @@
 
 #[path = "sync_crossing/folders.rs"]
 mod folders;
+#[path = "sync_crossing/moves.rs"]
+mod moves;
 mod support;
 
 use std::fs;
@@ -66,50 +68,6 @@ fn a_refused_mailbox_is_not_asked_without_pause() {
     let asked = world.log().len();
     world.clear_faults();
     assert!(asked < 30, "{asked} requests in three seconds");
-}
-
-#[test]
-fn a_move_whose_last_reply_is_lost_leaves_one_contact() {
-    let Some((world, mount, _, folder)) = book() else {
-        return;
-    };
-    world.fail(Some("DELETE"), "/contacts/", 3, FaultAction::DropAfter);
-    fs::rename(
-        mount.path("Contacts/Ada Byron.vcf"),
-        mount.path("Work/Ada Byron.vcf"),
-    )
-    .unwrap();
-    eventually(SOON, "the contact is in the other folder only", || {
-        world.api().contacts_in(&folder).len() == 1 && world.api().count() == 1
-    });
-    mount.in_step();
-    assert_eq!(world.api().count(), 1);
-    assert_eq!(mount.list("Work"), ["Ada Byron.vcf"]);
-    assert!(mount.list("Contacts").is_empty());
-}
-
-#[test]
-fn a_change_made_elsewhere_during_a_move_is_not_lost() {
-    let Some((world, mount, contact, folder)) = book() else {
-        return;
-    };
-    // The service need not compare versions itself.
-    world
-        .api()
-        .control("POST", "settings", &json!({"enforce_if_match": false}));
-    world.fail_with(Some("GET"), "/photo", 5, 503, "ServiceUnavailable");
-    fs::rename(
-        mount.path("Contacts/Ada Byron.vcf"),
-        mount.path("Work/Ada Byron.vcf"),
-    )
-    .unwrap();
-    eventually(SOON, "the copy is made", || world.api().count() == 2);
-    world.api().patch(&contact, json!({"mobilePhone": "+44 9"}));
-    world.clear_faults();
-    eventually(SOON, "one contact with the change", || {
-        let there = world.api().contacts_in(&folder);
-        world.api().count() == 1 && there.len() == 1 && there[0]["mobilePhone"] == "+44 9"
-    });
 }
 
 #[test]
@@ -262,30 +220,4 @@ fn what_a_round_deletes_and_moves_ends_where_it_is() {
     });
     world.api().delete(&contact);
     eventually(SOON, "the file goes", || mount.list("Work").is_empty());
-}
-
-/// 4.9 "Moving a contact to another folder makes one contact there and none here ..."; 2.2 "A change seen by delta is
-/// visible to the next stat/open/read": also of the copy that a move has just made.
-#[test]
-fn an_edit_of_the_copy_while_a_move_goes_on_shows_in_the_file() {
-    let Some((world, mount, _, folder)) = book() else {
-        return;
-    };
-    let held = FaultAction::Delay(Duration::from_secs(3));
-    world.fail(Some("GET"), "/photo", 1, held);
-    fs::rename(
-        mount.path("Contacts/Ada Byron.vcf"),
-        mount.path("Work/Ada Byron.vcf"),
-    )
-    .unwrap();
-    let copy = eventually(SOON, "the copy is there", || {
-        world.api().contacts_in(&folder).pop()
-    });
-    world
-        .api()
-        .patch(&id(&copy), json!({"mobilePhone": "+44 9"}));
-    mount.in_step();
-    let text = mount.read("Work/Ada Byron.vcf");
-    assert!(text.contains("+44 9"), "{text}");
-    assert_eq!(world.api().contacts().len(), 1);
 }

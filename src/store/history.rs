@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{Result, RowId, Store, Tx};
 use crate::model::{Ino, Stamp};
+use crate::vcard::Card;
 
 /// How long a version is kept.
 const AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -167,6 +168,22 @@ impl Tx<'_> {
             Some(text) if text != new => self.keep_version(contact, (dir, &name), &text, fate),
             _ => Ok(()),
         }
+    }
+
+    /// Keeps a card that no file of this machine shows: an edit made elsewhere, of the copy a move has made.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn keep_copy(&self, contact: RowId, copy: &Card) -> Result<()> {
+        let Some(row) = self.contact(contact)? else {
+            return Ok(());
+        };
+        let place = row.ino.map(|ino| self.card_name(ino)).transpose()?;
+        let Some((dir, name)) = place.flatten() else {
+            return Ok(());
+        };
+        let text = self.draw(&row, copy)?;
+        self.keep_version(contact, (dir, &name), &text, Fate::Changed)
     }
 
     /// Keeps the text of a contact's file that was unlinked, before the deletion is final.

@@ -431,7 +431,7 @@ fn an_answer_from_before_our_move_shows_nobody_twice() {
     let row = world.contact("a").unwrap();
     world.change(|tx| tx.queue_move(&row, world.others));
     let job = world.take().remove(0);
-    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1"), None));
+    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1"), &Card::default(), None));
     world.change(|tx| tx.moved(job.seq, &person("b", "1", "Ann", "1")));
     world.serve(&person("a", "1", "Ann", "1"));
     assert!(world.contact("a").is_none());
@@ -448,7 +448,14 @@ fn a_save_made_while_a_move_goes_on_is_made_from_what_was_copied() {
     world.save("a", "2");
     let job = world.take().remove(0);
     let ours = world.change(|tx| tx.expected(&row));
-    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1"), ours.as_ref()));
+    world.change(|tx| {
+        tx.set_copied(
+            job.seq,
+            &ChangeKey::new("1"),
+            &Card::default(),
+            ours.as_ref(),
+        )
+    });
     world.save("a", "3");
     let copy = person("b", "1", "Ann", "2");
     world.change(|tx| tx.moved(job.seq, &copy));
@@ -469,7 +476,7 @@ fn a_contact_on_its_way_there_and_back_is_not_made_twice() {
     let row = world.contact("a").unwrap();
     world.change(|tx| tx.queue_move(&row, world.others));
     let job = world.take().remove(0);
-    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1"), None));
+    world.change(|tx| tx.set_copied(job.seq, &ChangeKey::new("1"), &Card::default(), None));
     world.change(|tx| tx.set_moved(job.seq, &ContactId::new("b")));
     let row = world.contact("a").unwrap();
     world.change(|tx| tx.queue_move(&row, world.people));

@@ -1,121 +1,18 @@
-//! What has to be done in several steps: folders, and contacts that move from one to another.
+//! Contacts that move from one folder to another, which takes several steps at the service (behaviour 4.9).
+//!
+//! Between the first step and the last the contact is there twice, and either may be edited elsewhere meanwhile.
 
 use super::push::card_of;
-use super::{Engine, Failure, folders, plan, server_contact};
+use super::{Engine, Failure, plan, server_contact};
 use crate::graph::{Error, Snapshot, Write};
-use crate::model::{ChangeKey, ContactId, FolderId, Photo};
-use crate::store::{self, ContactRow, FolderRow, FolderRowId, Job, Op, Problem};
-use crate::vcard;
+use crate::model::{ChangeKey, Contact, ContactId, FolderId, Photo, ResidueText};
+use crate::store::{self, ContactRow, Job, Problem};
+use crate::vcard::{self, Card, Residue};
+
+/// How often an attempt lets the copy catch up with edits of the original made elsewhere.
+const CATCHES: u32 = 3;
 
 impl Engine {
-    /// Makes, renames or removes a folder.
-    pub(super) async fn push_folder(&self, job: &Job) -> Result<(), Failure> {
-        let Some(folder) = self.folder(job.folder)? else {
-            return Ok(self
-                .store
-                .write::<_, store::Error>(|tx| tx.finish(job.seq))?);
-        };
-        let name = job.name.clone().unwrap_or_else(|| folder.name.clone());
-        let done = match (job.op, &folder.graph) {
-            (Op::MakeFolder, _) => self.make_folder(&folder, &name).await,
-            (Op::RenameFolder, Some(id)) => self
-                .client
-                .rename_folder(id, &name)
-                .await
-                .map(drop)
-                .map_err(Into::into),
-            (_, Some(id)) => self.remove_folder(&folder, id).await,
-            (_, None) => Ok(()),
-        };
-        match done {
-            Ok(()) => {
-                self.note_success();
-                Ok(self
-                    .store
-                    .write::<_, store::Error>(|tx| tx.finish(job.seq))?)
-            }
-            Err(Failure::Graph(error))
-                if error.is_transient() || matches!(error, Error::SignInNeeded { .. }) =>
-            {
-                self.give_back(job, &error)
-            }
-            Err(Failure::Graph(error)) => {
-                // The next look at the folder tree shows what the service made of it.
-                tracing::warn!(op = job.op.word(), error = %super::chain(&error), "the service refused a folder");
-                Ok(self.store.write::<_, store::Error>(|tx| {
-                    if job.op == Op::MakeFolder
-                        && tx.folder(folder.id)?.is_some_and(|row| row.graph.is_none())
-                    {
-                        // Without a folder there nothing in it could ever be sent.
-                        let heir = folders::default(tx)?;
-                        tx.foreign(|tx| folders::vanish(tx, &folder, heir))?;
-                    }
-                    tx.finish(job.seq)
-                })?)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn folder(&self, id: Option<FolderRowId>) -> Result<Option<FolderRow>, store::Error> {
-        Ok(self
-            .store
-            .folders()?
-            .into_iter()
-            .find(|folder| Some(folder.id) == id))
-    }
-
-    async fn make_folder(&self, folder: &FolderRow, name: &str) -> Result<(), Failure> {
-        let parent = self.folder(folder.parent)?.and_then(|parent| parent.graph);
-        let made = match self.client.create_folder(parent.as_ref(), name).await {
-            // Made before, with the reply lost, or by somebody else: it is the same folder.
-            Err(Error::FolderExists) => {
-                let there = self.client.folders().await?;
-                let same = there.into_iter().find(|other| {
-                    other.parent == parent && is_same_name(&other.display_name, name)
-                });
-                same.ok_or(Error::FolderExists)?
-            }
-            made => made?,
-        };
-        self.store
-            .write::<_, store::Error>(|tx| match tx.folder_by_graph(&made.id)? {
-                // A folder we show already, by another spelling of its name.
-                Some(known) if known.id != folder.id => {
-                    tx.foreign(|tx| folders::vanish(tx, folder, Some(known.id)))
-                }
-                _ => tx.folder_made(folder.id, &made.id),
-            })?;
-        self.subscriptions_due.notify_one();
-        Ok(())
-    }
-
-    /// Deletes a folder, which deletes what is in it; so it must be empty there, too (graph-facts 2.4).
-    async fn remove_folder(&self, folder: &FolderRow, id: &FolderId) -> Result<(), Failure> {
-        let contacts = match self.client.list_page(id, 0, 1).await {
-            Err(Error::FolderGone | Error::NotFound) => Vec::new(),
-            page => page?,
-        };
-        let children = self
-            .client
-            .folders()
-            .await?
-            .iter()
-            .any(|other| other.parent.as_ref() == Some(id));
-        if !contacts.is_empty() || children {
-            tracing::warn!("a removed folder is not empty at the service: it comes back");
-            return Ok(self
-                .store
-                .write::<_, store::Error>(|tx| tx.foreign(|tx| tx.unhide_folder(folder.id)))?);
-        }
-        match self.client.delete_folder(id).await {
-            Ok(()) | Err(Error::FolderGone | Error::NotFound) => Ok(self
-                .store
-                .write::<_, store::Error>(|tx| tx.remove_folder(folder.id))?),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Moves a contact: made there, photo carried, verified, deleted here. Each step can be repeated (behaviour 4.9).
     pub(super) async fn push_move(&self, job: &Job, contact: &ContactRow) -> Result<(), Failure> {
         match self.try_move(job, contact).await {
@@ -129,8 +26,10 @@ impl Engine {
                 .store
                 .write::<_, store::Error>(|tx| tx.make_again(contact))?),
             Err(Failure::Graph(error)) => {
-                if let Err(error) = self.undo_copy(job).await {
-                    return self.give_back(job, &error);
+                match self.undo_copy(job, contact).await {
+                    Ok(()) => {}
+                    Err(Failure::Graph(error)) => return self.give_back(job, &error),
+                    error => return error,
                 }
                 let problem = Problem::Rejected(format!("the server refused the move: {error}"));
                 let from = job.folder.unwrap_or(contact.folder);
@@ -158,48 +57,97 @@ impl Engine {
             Some(new) => (new.clone(), job.base_key.clone()),
             None => self.copy(job, contact, old, &target).await?,
         };
+        let mut copied = copied;
+        for _ in 0..CATCHES {
+            self.carry_photo(old, &new).await?;
+            let verified = match self.read_one(&new).await {
+                Err(Error::NotFound) => return Err(Error::Changed.into()),
+                verified => verified?,
+            };
+            match self.delete_copied(old, copied.as_ref()).await {
+                Ok(()) | Err(Error::NotFound) => {
+                    self.note_success();
+                    return Ok(self.store.write::<_, store::Error>(|tx| {
+                        tx.moved(job.seq, &server_contact(&verified))
+                    })?);
+                }
+                Err(Error::Changed) => {
+                    copied = self.catch_up(job, contact, old, &verified).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(unsettled().into())
+    }
+
+    async fn carry_photo(&self, old: &ContactId, new: &ContactId) -> Result<(), Error> {
         match self.client.photo(old).await {
             // An earlier attempt deleted it and could not note that down; all that is left is to verify.
-            Err(Error::NotFound) | Ok(None) => {}
+            Err(Error::NotFound) | Ok(None) => Ok(()),
             Ok(Some(photo)) => {
-                let put = self.client.put_photo(&new, &photo, media_type(&photo));
+                let put = self.client.put_photo(new, &photo, media_type(&photo));
                 put.await.map_err(|error| match error {
                     Error::NotFound => Error::Changed, // The copy is gone: made once more.
                     error => error,
-                })?;
+                })
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => Err(error),
         }
-        let verified = match self.read_one(&new).await {
-            Err(Error::NotFound) => return Err(Error::Changed.into()),
-            verified => verified?,
-        };
-        match self.delete_copied(old, copied.as_ref()).await {
-            Ok(()) | Err(Error::NotFound) => {}
-            Err(Error::Changed) => {
-                // A pull that has just read the copy must not take it for a stranger.
-                self.store
-                    .write::<_, store::Error>(|tx| tx.note_gone(&new, &verified.change_key))?;
-                return Err(self.discard_copy(&new, &verified.change_key).await.into());
-            }
-            Err(error) => return Err(error.into()),
-        }
-        self.note_success();
-        Ok(self
-            .store
-            .write::<_, store::Error>(|tx| tx.moved(job.seq, &server_contact(&verified)))?)
     }
 
-    /// The contact was edited in its old folder since: the copy is stale. It goes, and the move begins again from the newer
-    /// contact. One that does not go stays in the row, or it would be a second contact.
-    async fn discard_copy(&self, copy: &ContactId, key: &ChangeKey) -> Error {
-        match self.delete_version(copy, Some(key)).await {
-            Ok(()) | Err(Error::NotFound) => Error::Changed,
-            Err(Error::Changed) => Error::Service {
-                status: 409,
-                code: "the copy has changed as well".to_owned(),
-            },
-            Err(error) => error,
+    /// The contact was edited in its old folder since it was copied. A copy that is as it was made goes, and the move begins
+    /// again from the newer contact ([`Error::Changed`]); one that was edited as well takes the edit in. Returns the version
+    /// of the contact that the copy stands for then.
+    async fn catch_up(
+        &self,
+        job: &Job,
+        contact: &ContactRow,
+        old: &ContactId,
+        copy: &Snapshot,
+    ) -> Result<Option<ChangeKey>, Failure> {
+        let (row, copied) = self
+            .store
+            .write::<_, store::Error>(|tx| Ok((tx.job(job.seq)?, tx.copied(job.seq)?)))?;
+        let ours = row.and_then(|row| row.base);
+        let Some(copied) =
+            copied.filter(|copied| card_of(copy) != made_of(ours.as_ref().unwrap_or(copied), old))
+        else {
+            return Err(self.discard_copy(copy).await?.into());
+        };
+        let original = match self.read_one(old).await {
+            Err(Error::NotFound) => return Ok(None), // And so it need not be deleted.
+            original => original?,
+        };
+        let now = card_of(&original);
+        let merged = self.store.write::<_, store::Error>(|tx| {
+            tx.keep_copy(contact.id, &card_of(copy))?;
+            let (base, theirs) = (made_of(&copied, old), made_of(&now, old));
+            Ok(tx.merged(&base, &card_of(copy), &theirs).0)
+        })?;
+        let write = plan::update(&copy.id, &copy.change_key, &card_of(copy), &merged);
+        let done = self.client.write(write.as_slice()).await?;
+        match done.into_iter().next().unwrap_or(Ok(None)) {
+            Ok(_) => {}
+            Err(Error::Changed) => return Err(unsettled().into()),
+            Err(Error::NotFound) => return Err(Error::Changed.into()),
+            Err(error) => return Err(error.into()),
+        }
+        self.store.write::<_, store::Error>(|tx| {
+            tx.set_copied(job.seq, &original.change_key, &now, ours.as_ref())
+        })?;
+        Ok(Some(original.change_key))
+    }
+
+    /// Deletes a copy, after which the move begins again. One that does not go stays in the row, or it would be a second
+    /// contact.
+    async fn discard_copy(&self, copy: &Snapshot) -> Result<Error, Failure> {
+        // A pull that has just read the copy must not take it for a stranger.
+        self.store
+            .write::<_, store::Error>(|tx| tx.note_gone(&copy.id, &copy.change_key))?;
+        match self.delete_version(&copy.id, Some(&copy.change_key)).await {
+            Ok(()) | Err(Error::NotFound) => Ok(Error::Changed),
+            Err(Error::Changed) => Ok(unsettled()),
+            Err(error) => Ok(error),
         }
     }
 
@@ -222,20 +170,23 @@ impl Engine {
         done.pop().map_or(Ok(()), |done| done.map(drop))
     }
 
-    /// A move that is given up must leave one contact, not two.
-    async fn undo_copy(&self, job: &Job) -> Result<(), Error> {
-        let job = self
-            .store
-            .write::<_, store::Error>(|tx| tx.job(job.seq))
-            .map_err(|error| Error::Offline {
-                source: error.into(),
-            })?;
-        match job.and_then(|job| job.moved) {
-            Some(copy) => match self.delete_version(&copy, None).await {
-                Err(Error::NotFound) => Ok(()),
-                done => done,
-            },
-            None => Ok(()),
+    /// A move that is given up must leave one contact, not two. What the copy said last is kept.
+    async fn undo_copy(&self, job: &Job, contact: &ContactRow) -> Result<(), Failure> {
+        let row = self.store.write::<_, store::Error>(|tx| tx.job(job.seq))?;
+        let Some(copy) = row.and_then(|row| row.moved) else {
+            return Ok(());
+        };
+        let done = async {
+            let copy = self.read_one(&copy).await?;
+            self.store
+                .write::<_, store::Error>(|tx| tx.keep_copy(contact.id, &card_of(&copy)))?;
+            Ok(self
+                .delete_version(&copy.id, Some(&copy.change_key))
+                .await?)
+        };
+        match done.await {
+            Err(Failure::Graph(Error::NotFound)) => Ok(()),
+            done => done,
         }
     }
 
@@ -271,13 +222,11 @@ impl Engine {
                     .write::<_, store::Error>(|tx| tx.expected(contact))?;
                 let ours =
                     ours.filter(|_| contact.change_key.as_ref() == Some(&original.change_key));
-                let card = ours.clone().unwrap_or_else(|| card_of(&original));
-                // The derived UID comes from the id, which changes: the file keeps the one it shows.
-                let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(old));
-                let (fields, residue) = card.with_uid(&uid).for_create();
+                let there = card_of(&original);
+                let (fields, residue) = copy_of(ours.as_ref().unwrap_or(&there), old);
                 let extra = self.client.move_extras(old).await?;
                 self.store.write::<_, store::Error>(|tx| {
-                    tx.set_copied(job.seq, &original.change_key, ours.as_ref())
+                    tx.set_copied(job.seq, &original.change_key, &there, ours.as_ref())
                 })?;
                 self.store.sync_durable()?;
                 let create = Write::Create {
@@ -305,9 +254,24 @@ impl Engine {
     }
 }
 
-/// Whether the service takes two names for the same.
-fn is_same_name(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
+/// What a copy of a card is made of. The derived UID comes from the id, which changes: the file keeps the one it shows.
+fn copy_of(card: &Card, old: &ContactId) -> (Contact, ResidueText) {
+    let uid = card.uid().unwrap_or_else(|| vcard::derived_uid(old));
+    card.with_uid(&uid).for_create()
+}
+
+/// The card that a copy is, once the service has made it.
+fn made_of(card: &Card, old: &ContactId) -> Card {
+    let (contact, residue) = copy_of(card, old);
+    Card::from_server(contact, Residue::decode(&residue).unwrap_or_default())
+}
+
+/// Somebody edits the contact or its copy all the while: the move goes on later.
+fn unsettled() -> Error {
+    Error::Service {
+        status: 409,
+        code: "the contact is edited elsewhere while it moves".to_owned(),
+    }
 }
 
 /// The media type of a photo, from its first bytes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::OptionalExtension;
 
-use super::super::contacts::card_to_json;
+use super::super::contacts::{card_from_json, card_to_json};
 use super::super::deeds::Deed;
 use super::super::{Result, RowId, Tx};
 use super::{COLUMNS, Job, READY, Raw, Seq, raw_job, whole_job};
@@ -136,17 +136,39 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Records which version of a contact a move copies, before it does, and what this machine would have it say if
-    /// that is what is copied: what is saved from then on is made from it.
+    /// Records which version of a contact a move copies, before it does, what it says, and what this machine would have
+    /// it say if that is what is copied: what is saved from then on is made from it.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn set_copied(&mut self, seq: Seq, key: &ChangeKey, ours: Option<&Card>) -> Result<()> {
+    pub fn set_copied(
+        &mut self,
+        seq: Seq,
+        key: &ChangeKey,
+        copied: &Card,
+        ours: Option<&Card>,
+    ) -> Result<()> {
         let ours = ours.map(card_to_json).transpose()?;
         self.sql
-            .prepare_cached("UPDATE outbox SET base_key = ?2, base = ?3 WHERE seq = ?1")?
-            .execute((seq.0, key.as_str(), ours))?;
+            .prepare_cached(
+                "UPDATE outbox SET base_key = ?2, copied = ?3, base = ?4 WHERE seq = ?1",
+            )?
+            .execute((seq.0, key.as_str(), card_to_json(copied)?, ours))?;
         Ok(())
+    }
+
+    /// What a contact said as a move copied it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn copied(&self, seq: Seq) -> Result<Option<Card>> {
+        let copied: Option<String> = self
+            .sql
+            .prepare_cached("SELECT copied FROM outbox WHERE seq = ?1")?
+            .query_row([seq.0], |row| row.get(0))
+            .optional()?
+            .flatten();
+        copied.as_deref().map(card_from_json).transpose()
     }
 
     /// Forgets the new contact of a move that has to begin again.
