@@ -15,6 +15,8 @@ mod compare;
 mod extended;
 #[path = "mount_cards/files.rs"]
 mod files;
+#[path = "mount_cards/lone.rs"]
+mod lone;
 #[path = "mount_cards/recorded.rs"]
 mod recorded;
 mod support;

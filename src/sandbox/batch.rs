@@ -216,11 +216,18 @@ async fn one(service: &Service, caller: &Caller, request: &Request, seated: bool
         (state.log.arrive(), state.faults.strike(request))
     };
     let fault = strike.as_ref().map(FaultAction::name);
+    let (late, strike) = match strike {
+        Some(FaultAction::Late(time)) => (Some(time), None),
+        other => (None, other),
+    };
     let reply = match strike {
         Some(action) => service.refused_on_request(request, action),
         None if !seated => stamped(request, Err(service.throttled())),
         None => stamped(request, service.on_resource(request, caller).await),
     };
+    if let Some(time) = late {
+        tokio::time::sleep(time).await;
+    }
     service
         .state()
         .log

@@ -50,6 +50,9 @@ pub enum FaultAction {
     },
     /// The request is processed after this time, in milliseconds as JSON.
     Delay(#[serde(with = "milliseconds")] Duration),
+    /// The request is processed and answered after this time, in milliseconds as JSON. Members of a `$batch` can be late
+    /// too, and then the whole answer is.
+    Late(#[serde(with = "milliseconds")] Duration),
     /// The connection closes before the request is processed.
     DropBefore,
     /// The request is processed, then the connection closes without a reply.
@@ -127,7 +130,7 @@ impl FaultAction {
     /// Members of a batch have no connection of their own to damage.
     fn suits(&self, request: &Request) -> bool {
         match self {
-            Self::Status { .. } => true,
+            Self::Status { .. } | Self::Late(_) => true,
             Self::ExpireDelta(_) => delta::carries_token(request),
             Self::Delay(_)
             | Self::DropBefore
@@ -143,6 +146,7 @@ impl FaultAction {
         match self {
             Self::Status { .. } => "status",
             Self::Delay(_) => "delay",
+            Self::Late(_) => "late",
             Self::DropBefore => "dropBefore",
             Self::DropAfter => "dropAfter",
             Self::Truncate => "truncate",

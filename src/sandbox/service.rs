@@ -124,6 +124,11 @@ impl Service {
         match strike {
             None => Outcome::Reply(self.process(request, none).await),
             Some(FaultAction::Delay(time)) => Outcome::Reply(self.process(request, time).await),
+            Some(FaultAction::Late(time)) => {
+                let reply = self.process(request, none).await;
+                tokio::time::sleep(time).await;
+                Outcome::Reply(reply)
+            }
             Some(FaultAction::DropBefore) => Outcome::HangUp,
             Some(FaultAction::DropAfter) => {
                 self.process(request, none).await;

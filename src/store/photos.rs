@@ -87,7 +87,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A picture was read, or there is none; the contact had this version before.
+    /// A picture was read, or there is none; the contact had this version before. If it has another now, perhaps with a
+    /// picture of ours, the answer may be older than that: the picture is still due.
     ///
     /// # Errors
     /// When the database fails.
@@ -95,8 +96,8 @@ impl Tx<'_> {
         let Some(row) = self.contact(due.contact)? else {
             return Ok(());
         };
-        if row.graph.as_ref() != Some(&due.graph) {
-            return Ok(()); // Moved meanwhile.
+        if row.graph.as_ref() != Some(&due.graph) || row.change_key.as_ref() != Some(&due.key) {
+            return Ok(());
         }
         self.set_photo(&row, photo)?;
         self.photo_seen(due)?;

@@ -247,13 +247,8 @@ fn carry_over(contact: &mut Contact, shown: &Contact, style: Style) {
     }
     // A card without FN goes by the name its other lines make (see `Card::for_create`).
     let name = shown.text(Field::DisplayName);
-    if contact.text(Field::DisplayName).is_empty()
-        && slots::composed_name(shown).is_some_and(|composed| composed == name)
-    {
-        contact.set_text(
-            Field::DisplayName,
-            slots::composed_name(contact).unwrap_or_default(),
-        );
+    if contact.text(Field::DisplayName).is_empty() && slots::composed_name(shown) == name {
+        contact.set_text(Field::DisplayName, slots::composed_name(contact));
     }
     let mut known: Vec<&Email> = shown.emails().iter().collect();
     let mut emails = contact.emails().to_vec();

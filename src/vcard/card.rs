@@ -8,8 +8,6 @@ use crate::model::{Contact, ContactId, Field, ResidueText};
 
 /// Namespace of derived UIDs; changing it would change the UID of every card (vcard-mapping D6).
 const UID_SPACE: Uuid = Uuid::from_u128(0x2f0c_61d8_7be3_4b0d_8d3e_a61c_0c9b_5f47);
-/// What is sent when nothing at all names a person.
-const NAMELESS: &str = "Unnamed";
 
 /// What one file means. Two files with equal cards say the same.
 ///
@@ -65,13 +63,14 @@ impl Card {
     pub fn for_create(&self) -> (Contact, ResidueText) {
         let (mut contact, mut residue) = (self.contact.clone(), self.residue.clone());
         if contact.text(Field::GivenName).is_empty() {
-            let invented = settle::any_name(&contact).unwrap_or(NAMELESS).to_owned();
+            let invented = settle::any_name(&contact)
+                .unwrap_or(slots::NAMELESS)
+                .to_owned();
             residue.set(INVENTED_GIVEN_NAME, Some(&single_line(&invented)));
             contact.set_text(Field::GivenName, single_line(&invented));
         }
         if self.contact.text(Field::DisplayName).is_empty() {
-            let name = slots::composed_name(&self.contact);
-            contact.set_text(Field::DisplayName, name.unwrap_or_default());
+            contact.set_text(Field::DisplayName, slots::composed_name(&self.contact));
         }
         (contact, residue.encode())
     }

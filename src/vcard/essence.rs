@@ -91,11 +91,11 @@ fn content(line: &Line) -> Content {
     }
 }
 
-/// Missing parts at the end are empty parts.
+/// Missing parts at the end are empty parts. A list of nothing is somebody's spelling.
 fn parts(parts: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
     let mut parts: Vec<Vec<String>> = parts.collect();
     while parts
-        .pop_if(|part| part.iter().all(String::is_empty))
+        .pop_if(|part| matches!(part.as_slice(), [only] if only.is_empty()))
         .is_some()
     {}
     parts

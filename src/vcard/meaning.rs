@@ -195,9 +195,13 @@ fn text_field(name: &str) -> Option<Field> {
     })
 }
 
-/// Component lists are joined with a space (vcard-mapping 2).
+/// Component lists are joined with a space (vcard-mapping 2); what is empty in them is nothing.
 fn name_parts(line: &Line) -> [String; 5] {
-    let mut parts = components(line).map(|part| decoded(part).join(" "));
+    let joined = |mut names: Vec<String>| {
+        names.retain(|name| !name.is_empty());
+        names.join(" ")
+    };
+    let mut parts = components(line).map(|part| joined(decoded(part)));
     std::array::from_fn(|_| parts.next().unwrap_or_default())
 }
 
@@ -312,10 +316,11 @@ fn im_address(line: &Line) -> Option<String> {
 }
 
 /// Whether the service keeps a text as an e-mail address; it takes any other without a word, and then it is gone
-/// (graph-facts 1.4).
+/// (graph-facts 1.4). What may be either is none.
 pub(super) fn is_address(text: &str) -> bool {
     let is_odd = |c: char| c.is_whitespace() || c.is_control() || ",;<>()\"".contains(c);
-    let is_whole = |(user, host): (&str, &str)| !user.is_empty() && !host.is_empty();
+    let is_host = |host: &str| host.split('.').all(|label| !label.is_empty());
+    let is_whole = |(user, host): (&str, &str)| !user.is_empty() && is_host(host);
     text.rsplit_once('@').is_some_and(is_whole) && !text.contains(is_odd)
 }
 

@@ -7,6 +7,8 @@ use crate::model::{Contact, Email, Field};
 
 /// Shown as FN when a contact has no name of any kind.
 const NO_NAME: &str = "(no name)";
+/// What is sent when nothing at all names a person: the service wants a name, and would make one of the given name.
+pub(super) const NAMELESS: &str = "Unnamed";
 
 /// Every meaning of a contact in the order of the canonical card. FN and N are always there.
 pub(super) fn slots(contact: &Contact) -> Vec<Meaning> {
@@ -120,12 +122,15 @@ pub(super) fn made_up_name(contact: &Contact) -> String {
     }
 }
 
-/// The name that the rest of a contact makes, whatever its own is; `None` when it makes none.
-pub(super) fn composed_name(contact: &Contact) -> Option<String> {
+/// The name that a contact without one of its own gets at the service: what the rest of it makes, or a word for that
+/// there is nothing.
+pub(super) fn composed_name(contact: &Contact) -> String {
     let mut rest = contact.clone();
     rest.set_text(Field::DisplayName, "");
-    let name = made_up_name(&rest);
-    (name != NO_NAME).then_some(name)
+    match made_up_name(&rest) {
+        name if name == NO_NAME => NAMELESS.to_owned(),
+        name => name,
+    }
 }
 
 /// Whether the name beside an e-mail address is more than the service's invention: one that only

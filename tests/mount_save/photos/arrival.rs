@@ -3,7 +3,10 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
+use contactfs::sandbox::FaultAction;
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::book::{Book, FILE, SOON};
@@ -134,6 +137,33 @@ fn a_card_saved_before_its_picture_was_read_keeps_it() {
     book.mount.in_step();
     assert_eq!(book.photo(), Some(jpeg(1)));
     book.shows(&jpeg(1));
+}
+
+/// A picture is asked for, one is saved here and sent, and then the answer comes: it tells of the one before.
+#[test]
+fn a_picture_read_before_ours_was_sent_is_not_shown() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let late = FaultAction::Late(Duration::from_secs(3));
+    book.world.fail(Some("GET"), "/photo/", 1, late);
+    book.world
+        .api()
+        .patch(&book.id, json!({"jobTitle": "Poet"}));
+    let asked = || {
+        let log = book.world.api().control("GET", "faults", &json!(null));
+        log.as_array().unwrap().iter().all(|fault| fault["times"] == 0)
+    };
+    book.mount.signal(Signal::USR1);
+    eventually(SOON, "the picture is asked for", asked);
+    let text = with(&without_photo(&book.text()), &line(&jpeg(2)));
+    fs::write(book.path(), &text).unwrap();
+    let saved = fs::metadata(book.path()).unwrap().ino();
+    eventually(SOON, "ours is sent", || book.photo() == Some(jpeg(2)));
+    book.mount.in_step();
+    assert_eq!(book.text(), text);
+    let now = fs::metadata(book.path()).unwrap().ino();
+    assert_eq!(now, saved, "nothing else was shown meanwhile");
 }
 
 /// A picture taken away elsewhere leaves the card.
