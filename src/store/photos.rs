@@ -104,6 +104,21 @@ impl Tx<'_> {
         self.redraw(due.contact)
     }
 
+    /// Whether a picture that a file shows is the one its contact has, as far as is known. A newer one may have been shown
+    /// elsewhere, or not have been read yet; a mount that shows none in its cards does not ask.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_last_photo(&self, contact: RowId, shown: Option<&PhotoId>) -> Result<bool> {
+        let is_last = self
+            .sql
+            .prepare_cached(
+                "SELECT photo IS ?2 AND (picture IS NOT 1 OR photo_key IS change_key) FROM contact WHERE id = ?1",
+            )?
+            .query_row((contact.0, shown.map(PhotoId::as_str)), |row| row.get(0))?;
+        Ok(is_last || self.photos != Photos::Inline)
+    }
+
     /// A picture cannot be read, or shown; it is not asked for again before the contact changes.
     ///
     /// # Errors

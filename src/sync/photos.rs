@@ -115,11 +115,14 @@ impl Engine {
 
     async fn try_photo(&self, job: &Job, contact: &ContactRow) -> Result<(), Failure> {
         let wanted = self.store.write::<_, store::Error>(|tx| {
-            let wanted = tx.photo_job(job.seq)?;
-            let photo = wanted.as_ref().and_then(|wanted| wanted.photo.as_ref());
-            Ok((photo.map(|id| tx.photo(id)).transpose()?.flatten(), wanted))
+            let Some(wanted) = tx.photo_job(job.seq)? else {
+                return Ok(None);
+            };
+            let photo = wanted.photo.as_ref().map(|id| tx.photo(id)).transpose()?;
+            let is_last = tx.is_last_photo(contact.id, wanted.base.as_ref())?;
+            Ok(Some((photo.flatten(), wanted, is_last)))
         })?;
-        let (Some(id), (photo, Some(wanted))) = (&contact.graph, wanted) else {
+        let (Some(id), Some((photo, wanted, is_last))) = (&contact.graph, wanted) else {
             return Ok(self
                 .store
                 .write::<_, store::Error>(|tx| tx.finish(job.seq))?);
@@ -128,7 +131,7 @@ impl Engine {
         let key = keys.pop().unwrap_or(Err(Error::NotFound))?;
         // Saved back to what it was: there is nothing to send.
         let is_back = wanted.photo == wanted.base;
-        if is_back || job.base_key.as_ref() != Some(&key) {
+        if is_back || !is_last || job.base_key.as_ref() != Some(&key) {
             let there = self.client.photo(id).await?.and_then(fit_to_show);
             match meet(&wanted, there.as_ref()) {
                 Meeting::Send => {}

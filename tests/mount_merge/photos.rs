@@ -1,6 +1,7 @@
 //! Pictures that are changed here and elsewhere, and those of earlier versions.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 
 use serde_json::json;
 
@@ -26,6 +27,19 @@ impl Book {
         self.world.reconnect();
         text
     }
+
+    /// The picture made elsewhere stands, and it is said.
+    #[track_caller]
+    fn stands(&self, picture: &[u8]) {
+        eventually(OUTAGE, "the other picture is not taken", || {
+            self.mount.sync().out.contains("PHOTO: changed elsewhere")
+        });
+        assert_eq!(self.photo().as_deref(), Some(picture));
+        assert_eq!(self.on_photo("PUT"), []);
+        self.refused("PHOTO: changed elsewhere");
+        self.shows(picture);
+        assert_eq!(state(self), "conflict");
+    }
 }
 
 /// 6.1 "A conflict is the same property changed here and there to different values."
@@ -35,15 +49,8 @@ fn a_picture_changed_here_and_there_is_a_conflict() {
         return;
     };
     let text = book.save_picture_while(2, || book.world.api().put_photo(&book.id, &jpeg(3)));
-    eventually(OUTAGE, "the picture is not taken", || {
-        book.mount.sync().out.contains("PHOTO: changed elsewhere")
-    });
-    assert_eq!(book.photo(), Some(jpeg(3)));
-    assert_eq!(book.on_photo("PUT"), []);
-    book.refused("PHOTO: changed elsewhere");
+    book.stands(&jpeg(3));
     assert_eq!(book.mount.read(&format!("Contacts/.{FILE}.rejected")), text);
-    book.shows(&jpeg(3));
-    assert_eq!(state(&book), "conflict");
     // Saved once more, it is the answer to the picture that stands.
     let again = unfolded(&book.text()).replace(&line(&jpeg(3)), &line(&jpeg(2)));
     fs::write(book.path(), again).unwrap();
@@ -53,6 +60,43 @@ fn a_picture_changed_here_and_there_is_a_conflict() {
         (Some(jpeg(2)), "synced".to_owned())
     );
     assert_eq!(book.names(), [FILE]);
+}
+
+/// "A picture that was changed elsewhere and is not the one that the saved text was made from stands, and so does one that was
+/// not read yet"
+#[test]
+fn a_picture_that_was_not_read_yet_is_not_overwritten() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let failing = "ServiceUnavailable";
+    book.world
+        .fail_with(Some("GET"), "/photo/", u32::MAX, 503, failing);
+    book.world.api().put_photo(&book.id, &jpeg(3));
+    drop(book.mount.sync());
+    book.shows(&jpeg(1));
+    book.world.clear_log();
+    let text = unfolded(&book.text()).replace(&line(&jpeg(1)), &line(&jpeg(2)));
+    fs::write(book.path(), text).unwrap();
+    book.world.clear_faults();
+    book.stands(&jpeg(3));
+}
+
+/// 6.1 as above, when the picture there was shown already, but not through the handle that the other is written by.
+#[test]
+fn a_picture_that_arrived_under_an_open_handle_is_not_overwritten() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let text = unfolded(&book.text()).replace(&line(&jpeg(1)), &line(&jpeg(2)));
+    let mut file = File::options().write(true).open(book.path()).unwrap();
+    book.world.api().put_photo(&book.id, &jpeg(3));
+    book.calm();
+    book.shows(&jpeg(3));
+    file.write_all(text.as_bytes()).unwrap();
+    file.set_len(text.len() as u64).unwrap();
+    drop(file);
+    book.stands(&jpeg(3));
 }
 
 /// 6.1 as above: to the same value is none.

@@ -152,7 +152,10 @@ fn a_picture_read_before_ours_was_sent_is_not_shown() {
         .patch(&book.id, json!({"jobTitle": "Poet"}));
     let asked = || {
         let log = book.world.api().control("GET", "faults", &json!(null));
-        log.as_array().unwrap().iter().all(|fault| fault["times"] == 0)
+        log.as_array()
+            .unwrap()
+            .iter()
+            .all(|fault| fault["times"] == 0)
     };
     book.mount.signal(Signal::USR1);
     eventually(SOON, "the picture is asked for", asked);
