@@ -13,6 +13,7 @@ mod contact_rules;
 mod contacts;
 mod delivery;
 mod delta;
+mod exchange;
 mod extended;
 mod faults;
 mod folders;
@@ -28,6 +29,7 @@ mod photo;
 mod properties;
 mod render;
 mod routes;
+mod seats;
 mod seed;
 mod server;
 mod service;
@@ -151,7 +153,14 @@ impl Sandbox {
     /// A bearer token that acts for the person of the mailbox and may write.
     #[must_use]
     pub fn access_token(&self) -> String {
-        self.service.state().login.ready_token()
+        self.service.state().login.ready_token(login::CLIENT_ID)
+    }
+
+    /// A bearer token of another application that acts for the same person: limits are counted for each application.
+    #[must_use]
+    pub fn other_access_token(&self) -> String {
+        let state = self.service.state();
+        state.login.ready_token(login::OTHER_CLIENT_ID)
     }
 
     /// The registered application.
@@ -256,6 +265,7 @@ fn state(options: &Options) -> io::Result<State> {
             removes_photos: false,
             encodes_photos: false,
             delta_lag: Duration::ZERO,
+            budget: seats::BUDGET,
         },
     })
 }

@@ -141,7 +141,7 @@ fn a_large_import_travels_in_batches() {
         .iter()
         .filter(|entry| entry.method == "POST" && entry.status == 201);
     assert_eq!(posts.count(), 200);
-    let requests = log.iter().filter(|entry| !entry.in_batch).count();
+    let requests = log.iter().filter(|entry| entry.batch.is_none()).count();
     assert!(
         requests <= 120,
         "{requests} requests: what comes together is sent together"

@@ -242,7 +242,7 @@ async fn client_and_sandbox_keep_to_the_description() {
     assert!(
         writes
             .iter()
-            .any(|write| write.in_batch && write.method == "PATCH"),
+            .any(|write| write.batch.is_some() && write.method == "PATCH"),
         "{writes:?}"
     );
     assert!(world.log().len() > writes.len());

@@ -22,6 +22,8 @@ mod faults;
 mod folders;
 #[path = "sandbox/life.rs"]
 mod life;
+#[path = "sandbox/limits.rs"]
+mod limits;
 #[path = "sandbox/lists.rs"]
 mod lists;
 #[path = "sandbox/login.rs"]

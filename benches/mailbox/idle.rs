@@ -38,7 +38,7 @@ pub(super) fn run(seconds: u64) -> Result<()> {
         row(&[thread, count.to_string()]);
     }
     let log = world.service.log();
-    let requests = log.iter().filter(|entry| !entry.in_batch).count();
+    let requests = log.iter().filter(|entry| entry.batch.is_none()).count();
     say(&format!(
         "\nprocessor time {}, {requests} requests",
         milliseconds(cpu_after - cpu_before)

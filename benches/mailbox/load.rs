@@ -56,7 +56,7 @@ pub(super) fn run(contacts: usize, folders: usize, long: usize) -> Result<()> {
         "-",
     ]);
     row(&["first load", &milliseconds(load), &ratio(load, bound), GOAL]);
-    let requests = log.iter().filter(|entry| !entry.in_batch).count();
+    let requests = log.iter().filter(|entry| entry.batch.is_none()).count();
     say(&format!(
         "\n{pages} pages in {chains} chain(s) and {others} requests beside them; {requests} requests in all; \
          the program used {} of processor time",
@@ -75,7 +75,7 @@ struct Forced {
 
 impl Forced {
     fn of(log: &[LogEntry]) -> Self {
-        let is_read = |entry: &&LogEntry| entry.method == "GET" && !entry.in_batch;
+        let is_read = |entry: &&LogEntry| entry.method == "GET" && entry.batch.is_none();
         let is_chain = |entry: &&LogEntry| entry.path.ends_with("/contacts/delta");
         let is_other = |entry: &&LogEntry| {
             entry.path.contains("/contacts") && entry.path.contains("$expand") && has_rows(entry)

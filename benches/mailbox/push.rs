@@ -99,7 +99,7 @@ fn batch_trip(world: &World, log: &[LogEntry]) -> Result<Duration> {
 /// What was sent: how often, and with how many members.
 fn requests(log: &[LogEntry]) {
     let mut kinds: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for entry in log.iter().filter(|entry| !entry.in_batch) {
+    for entry in log.iter().filter(|entry| entry.batch.is_none()) {
         let kind = if is_batch(entry) {
             format!("$batch of {}", entry.first_method())
         } else {
@@ -157,7 +157,7 @@ fn one(world: &World, mount: &Mount<'_>) -> Result<()> {
     let took = start.elapsed();
     drop(file);
     let log = world.service.log();
-    let trips = log.iter().filter(|entry| !entry.in_batch).count();
+    let trips = log.iter().filter(|entry| entry.batch.is_none()).count();
     head(&["one save with fsync", "time", "round trips", "goal"]);
     row(&["", &milliseconds(took), &trips.to_string(), "2"]);
     Ok(())

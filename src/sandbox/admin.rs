@@ -137,7 +137,7 @@ fn begin_storm(state: &mut State, body: Value) -> Result<Value, Refusal> {
 /// Changes any of `expires_in`, `device_interval`, `device_seconds`, `clock_skew` (seconds), `public_client`,
 /// `interaction_required`, `enforce_if_match`, `retry_after`, `takes_photos`, `removes_photos`,
 /// `encodes_photos`, `notifies` (yes or no), `subscription_seconds` (granted whatever is asked for), `delta_lag`
-/// (milliseconds), `grantable` (permissions), `consent` (`anybody` or
+/// (milliseconds), `budget` (requests in ten minutes), `grantable` (permissions), `consent` (`anybody` or
 /// `admin`).
 fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
     let login = &mut state.login.settings;
@@ -151,6 +151,9 @@ fn settings(state: &mut State, body: &Value) -> Result<Value, Refusal> {
             ("interaction_required", _, Some(on)) => login.interaction_required = on,
             ("delta_lag", Some(time), _) => {
                 state.switches.delta_lag = Duration::from_millis(time.unsigned_abs());
+            }
+            ("budget", Some(requests), _) => {
+                state.switches.budget = requests.unsigned_abs();
             }
             ("grantable", ..) => login.grantable = value.as_str().map(str::to_owned),
             ("consent", ..) if value == "anybody" => login.consent = Consent::Anybody,

@@ -6,13 +6,22 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::exchange::Exchange;
 use super::faults::FaultAction;
 use super::http::{Content, Refusal, Reply, Request};
+use super::seats::AT_A_TIME;
 use super::service::{Service, stamped};
 use super::tokens::Caller;
 
 const MAX_MEMBERS: usize = 20;
-const AT_A_TIME: usize = 4;
+
+/// What all members have in common.
+struct Batch<'a> {
+    outer: &'a Request,
+    caller: &'a Caller,
+    /// For how many at a time there is room, and the refusal of the others.
+    room: (usize, Refusal),
+}
 
 struct Member {
     id: String,
@@ -25,18 +34,24 @@ struct Member {
 pub(super) async fn answer(
     service: &Service,
     outer: &Request,
+    exchange: &Exchange<'_>,
     caller: &Caller,
 ) -> Result<Reply, Refusal> {
     if outer.method != "POST" {
         return Err(Refusal::not_supported());
     }
-    let mut waiting = members(outer)?;
+    let mut waiting = members(outer, exchange.seq())?;
+    let batch = Batch {
+        outer,
+        caller,
+        room: exchange.room(),
+    };
     let mut statuses: HashMap<String, u16> = HashMap::new();
     let mut responses = Vec::new();
     while !waiting.is_empty() {
         let (group, rest) = next_group(waiting, &statuses);
         waiting = rest;
-        for (id, reply) in run(service, outer, caller, group, &statuses).await {
+        for (id, reply) in run(service, &batch, group, &statuses).await {
             statuses.insert(id.to_lowercase(), reply.status);
             responses.push(shown(&id, reply));
         }
@@ -47,7 +62,7 @@ pub(super) async fn answer(
     Ok(Reply::json(200, Value::Object(body)))
 }
 
-fn members(outer: &Request) -> Result<Vec<Member>, Refusal> {
+fn members(outer: &Request, seq: u64) -> Result<Vec<Member>, Refusal> {
     let body = outer.json_object()?;
     let requests = body.get("requests").and_then(Value::as_array);
     let requests = requests.ok_or_else(|| Refusal::bad_request("The batch has no 'requests'."))?;
@@ -58,7 +73,7 @@ fn members(outer: &Request) -> Result<Vec<Member>, Refusal> {
     }
     let mut members: Vec<Member> = Vec::new();
     for request in requests {
-        let member = member(outer, request)?;
+        let member = member(outer, seq, request)?;
         let known = |id: &String| {
             members
                 .iter()
@@ -81,7 +96,7 @@ fn members(outer: &Request) -> Result<Vec<Member>, Refusal> {
     Ok(members)
 }
 
-fn member(outer: &Request, value: &Value) -> Result<Member, Refusal> {
+fn member(outer: &Request, seq: u64, value: &Value) -> Result<Member, Refusal> {
     let text = |name: &str| {
         value
             .get(name)
@@ -101,7 +116,7 @@ fn member(outer: &Request, value: &Value) -> Result<Member, Refusal> {
         .filter_map(Value::as_str)
         .map(str::to_lowercase)
         .collect();
-    let request = inner_request(outer, method, url, value);
+    let request = inner_request(outer, seq, method, url, value);
     Ok(Member {
         id,
         depends_on,
@@ -111,6 +126,7 @@ fn member(outer: &Request, value: &Value) -> Result<Member, Refusal> {
 
 fn inner_request(
     outer: &Request,
+    seq: u64,
     method: &str,
     url: &str,
     value: &Value,
@@ -131,7 +147,7 @@ fn inner_request(
         headers: headers.collect(),
         body: Vec::new(),
         origin: outer.origin.clone(),
-        in_batch: true,
+        batch: Some(seq),
     };
     let body = value
         .get("body")
@@ -174,25 +190,20 @@ fn next_group(waiting: Vec<Member>, statuses: &HashMap<String, u16>) -> (Vec<Mem
 
 async fn run(
     service: &Service,
-    outer: &Request,
-    caller: &Caller,
+    batch: &Batch<'_>,
     group: Vec<Member>,
     statuses: &HashMap<String, u16>,
 ) -> Vec<(String, Reply)> {
-    let seated: Vec<_> = group
-        .into_iter()
-        .map(|member| (member, service.seat()))
-        .collect();
     service.wait().await;
     let mut replies = Vec::new();
-    for (member, seat) in &seated {
+    for (place, member) in group.iter().enumerate() {
         let failed = member
             .depends_on
             .iter()
             .any(|id| statuses.get(id).is_some_and(|status| *status >= 400));
         let reply = if failed {
             stamped(
-                outer,
+                batch.outer,
                 Err(Refusal::new(
                     424,
                     "FailedDependency",
@@ -201,8 +212,8 @@ async fn run(
             )
         } else {
             match &member.request {
-                Err(refusal) => stamped(outer, Err(refusal.clone())),
-                Ok(request) => one(service, caller, request, seat.is_some()).await,
+                Err(refusal) => stamped(batch.outer, Err(refusal.clone())),
+                Ok(request) => one(service, batch, request, place).await,
             }
         };
         replies.push((member.id.clone(), reply));
@@ -210,28 +221,23 @@ async fn run(
     replies
 }
 
-async fn one(service: &Service, caller: &Caller, request: &Request, seated: bool) -> Reply {
-    let (slot, strike) = {
-        let mut state = service.state();
-        (state.log.arrive(), state.faults.strike(request))
-    };
-    let fault = strike.as_ref().map(FaultAction::name);
+/// Answers the member in this place of its group.
+async fn one(service: &Service, batch: &Batch<'_>, request: &Request, place: usize) -> Reply {
+    let (exchange, strike) = Exchange::begin(service, request);
+    let (room, refusal) = &batch.room;
     let (late, strike) = match strike {
         Some(FaultAction::Late(time)) => (Some(time), None),
         other => (None, other),
     };
     let reply = match strike {
         Some(action) => service.refused_on_request(request, action),
-        None if !seated => stamped(request, Err(service.throttled())),
-        None => stamped(request, service.on_resource(request, caller).await),
+        None if place >= *room => stamped(request, Err(refusal.clone())),
+        None => stamped(request, service.on_resource(request, batch.caller).await),
     };
     if let Some(time) = late {
         tokio::time::sleep(time).await;
     }
-    service
-        .state()
-        .log
-        .write(slot, request, fault, Some(&reply));
+    exchange.end(Some(&reply));
     reply
 }
 

@@ -285,7 +285,7 @@ pub(super) fn delete(context: &mut Context<'_>, number: Number) -> Result<Reply,
 
 /// `POST .../contacts/{id}/permanentDelete`; a second one is a 403 (graph-facts 2.6).
 pub(super) fn purge(context: &mut Context<'_>, id: &str) -> Result<Reply, Refusal> {
-    if !context.request.in_batch && context.request.header("content-length").is_none() {
+    if context.request.batch.is_none() && context.request.header("content-length").is_none() {
         return Err(Refusal::new(
             411,
             "LengthRequired",

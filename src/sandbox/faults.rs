@@ -53,6 +53,8 @@ pub enum FaultAction {
     /// The request is processed and answered after this time, in milliseconds as JSON. Members of a `$batch` can be late
     /// too, and then the whole answer is.
     Late(#[serde(with = "milliseconds")] Duration),
+    /// The body of the reply comes in pieces over this time.
+    Trickle(#[serde(with = "milliseconds")] Duration),
     /// The connection closes before the request is processed.
     DropBefore,
     /// The request is processed, then the connection closes without a reply.
@@ -133,11 +135,12 @@ impl FaultAction {
             Self::Status { .. } | Self::Late(_) => true,
             Self::ExpireDelta(_) => delta::carries_token(request),
             Self::Delay(_)
+            | Self::Trickle(_)
             | Self::DropBefore
             | Self::DropAfter
             | Self::Truncate
             | Self::Redirect(_)
-            | Self::Malformed => !request.in_batch,
+            | Self::Malformed => request.batch.is_none(),
         }
     }
 
@@ -147,6 +150,7 @@ impl FaultAction {
             Self::Status { .. } => "status",
             Self::Delay(_) => "delay",
             Self::Late(_) => "late",
+            Self::Trickle(_) => "trickle",
             Self::DropBefore => "dropBefore",
             Self::DropAfter => "dropAfter",
             Self::Truncate => "truncate",
@@ -196,7 +200,7 @@ mod tests {
             headers: Vec::new(),
             body: Vec::new(),
             origin: String::new(),
-            in_batch: false,
+            batch: None,
         }
     }
 

@@ -19,8 +19,8 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
     /// `http://host:port` as the caller spells it; links in replies start with it.
     pub(super) origin: String,
-    /// Whether this is a member of a `$batch`.
-    pub(super) in_batch: bool,
+    /// The `$batch` of which this is a member, as the log counts.
+    pub(super) batch: Option<u64>,
 }
 
 impl Request {
@@ -243,11 +243,11 @@ impl Refusal {
         Self::new(400, "ErrorInvalidUrlQuery", message)
     }
 
-    pub(super) fn throttled() -> Self {
+    pub(super) fn throttled(limit: &str) -> Self {
         Self::new(
             429,
             "ApplicationThrottled",
-            "Application is over its MailboxConcurrency limit.",
+            format!("Application is over its {limit} limit."),
         )
     }
 

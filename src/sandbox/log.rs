@@ -32,8 +32,13 @@ pub struct LogEntry {
     pub method: String,
     /// Path with query, as sent.
     pub path: String,
-    /// Whether this was a member of a `$batch`.
-    pub in_batch: bool,
+    /// The `$batch` of which this was a member, by its `seq`.
+    pub batch: Option<u64>,
+    /// Client id of the application whose token came along; none with members of a batch, which has it.
+    pub app: Option<String>,
+    /// Requests that the application had open on the mailbox then, this one among them. A `$batch` is as many as run of it
+    /// at a time.
+    pub open: usize,
     /// The planned failure it met, as `FaultAction` is spelled in JSON; such a reply says nothing about the service.
     pub fault: Option<&'static str>,
     /// Status of the reply; 0 when the connection was closed without one.
@@ -51,8 +56,19 @@ pub struct LogEntry {
 /// The place of an exchange in the log, taken at its arrival.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
-    seq: u64,
+    pub(super) seq: u64,
     at_ms: u64,
+}
+
+/// What the log has of a request beside the request.
+#[derive(Debug, Default)]
+pub(super) struct About {
+    /// The failure it met.
+    pub(super) fault: Option<&'static str>,
+    /// The application.
+    pub(super) app: Option<String>,
+    /// What it has open.
+    pub(super) open: usize,
 }
 
 /// Keeps the exchanges.
@@ -106,7 +122,7 @@ impl Log {
         &mut self,
         slot: Slot,
         request: &Request,
-        fault: Option<&'static str>,
+        about: About,
         reply: Option<&Reply>,
     ) {
         let entry = LogEntry {
@@ -115,8 +131,10 @@ impl Log {
             done_ms: self.now_ms(),
             method: request.method.clone(),
             path: request.target.clone(),
-            in_batch: request.in_batch,
-            fault,
+            batch: request.batch,
+            app: about.app,
+            open: about.open,
+            fault: about.fault,
             status: reply.map_or(0, |reply| reply.status),
             retry_after: reply.and_then(Reply::retry_after),
             request_headers: request.headers.iter().map(hidden).collect(),
@@ -245,12 +263,12 @@ mod tests {
             headers: Vec::new(),
             body: vec![b'1'; MAX_BODY],
             origin: String::new(),
-            in_batch: false,
+            batch: None,
         };
         let fitting = MAX_BODIES / MAX_BODY;
         for _ in 0..fitting + 3 {
             let slot = log.arrive();
-            log.write(slot, &request, None, Some(&Reply::empty(204)));
+            log.write(slot, &request, About::default(), Some(&Reply::empty(204)));
         }
         assert_eq!((log.kept.len(), log.bodies), (fitting, MAX_BODIES));
         assert_eq!(log.kept.front().unwrap().entry.seq, 4);

@@ -30,6 +30,8 @@ use super::tokens::{self, Caller, Claims, Use, new_serial};
 pub(super) const CLIENT_ID: &str = "5a4db0f5-0000-4000-8000-c0ffee000001";
 /// Its secret.
 pub(super) const CLIENT_SECRET: &str = "sandbox-secret";
+/// What a person has on the telephone: another application, for which only ready tokens are made.
+pub(super) const OTHER_CLIENT_ID: &str = "5a4db0f5-0000-4000-8000-c0ffee000007";
 /// The directory of the mailbox.
 pub(super) const TENANT: &str = "5a4db0f5-0000-4000-8000-c0ffee000002";
 
@@ -122,8 +124,8 @@ impl Login {
         }
     }
 
-    /// A token for a person, without signing in.
-    pub(super) fn ready_token(&self) -> String {
+    /// A token of an application for a person, without signing in.
+    pub(super) fn ready_token(&self, app: &str) -> String {
         tokens::write(&Claims {
             kind: Use::Delegated,
             exp: self.now() + REFRESH_SECONDS,
@@ -131,6 +133,7 @@ impl Login {
             serial: new_serial(),
             generation: 0,
             scope: READY_SCOPE.to_owned(),
+            app: app.to_owned(),
             user: people::ALEX.id.to_owned(),
             met: None,
         })
@@ -280,6 +283,7 @@ impl Login {
             serial,
             generation: self.generation,
             scope,
+            app: CLIENT_ID.to_owned(),
             user: person.id.to_owned(),
             met,
         };
@@ -348,6 +352,7 @@ impl Login {
             serial: new_serial(),
             generation: 0,
             scope: APP_ROLES.to_owned(),
+            app: CLIENT_ID.to_owned(),
             user: String::new(),
             met,
         };

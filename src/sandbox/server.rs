@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
@@ -58,8 +58,9 @@ async fn exchange(
 ) -> io::Result<hyper::Response<Out>> {
     let request = read(local, incoming).await?;
     match service.handle(request).await {
-        Outcome::Reply(reply) => response(reply, false),
-        Outcome::Cut(reply) => response(reply, true),
+        Outcome::Reply(reply) => response(reply, false, Duration::ZERO),
+        Outcome::Cut(reply) => response(reply, true, Duration::ZERO),
+        Outcome::Slow(reply, time) => response(reply, false, time),
         Outcome::HangUp => Err(io::Error::other("asked to hang up")),
     }
 }
@@ -96,11 +97,11 @@ async fn read(local: &str, incoming: hyper::Request<Incoming>) -> io::Result<Req
         headers,
         body,
         origin,
-        in_batch: false,
+        batch: None,
     })
 }
 
-fn response(reply: Reply, cut: bool) -> io::Result<hyper::Response<Out>> {
+fn response(reply: Reply, cut: bool, time: Duration) -> io::Result<hyper::Response<Out>> {
     let mut response = hyper::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(name, value);
@@ -122,14 +123,44 @@ fn response(reply: Reply, cut: bool) -> io::Result<hyper::Response<Out>> {
         .body(Out {
             data: Some(data),
             cut,
+            pace: (!time.is_zero()).then(|| Pace::over(time, half)),
         })
         .map_err(io::Error::other)
 }
 
-/// A body that may break off.
+/// A body that may break off, or come slowly.
 struct Out {
     data: Option<Bytes>,
     cut: bool,
+    pace: Option<Pace>,
+}
+
+/// How slowly a body comes.
+struct Pace {
+    piece: usize,
+    every: Duration,
+    next: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Pace {
+    const PIECES: u32 = 8;
+
+    fn over(time: Duration, bytes: usize) -> Self {
+        let every = time / Self::PIECES;
+        Self {
+            piece: bytes.div_ceil(Self::PIECES as usize).max(1),
+            every,
+            next: Box::pin(tokio::time::sleep(every)),
+        }
+    }
+
+    /// The next piece of `data`, once its time has come.
+    fn poll_piece(&mut self, data: &mut Bytes, context: &mut Context<'_>) -> Poll<Bytes> {
+        ready!(self.next.as_mut().poll(context));
+        let next = tokio::time::Instant::now() + self.every;
+        self.next.as_mut().reset(next);
+        Poll::Ready(data.split_to(self.piece.min(data.len())))
+    }
 }
 
 impl Body for Out {
@@ -138,8 +169,15 @@ impl Body for Out {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Self { data, pace, .. } = &mut *self;
+        if let (Some(rest), Some(pace)) = (data, pace)
+            && !rest.is_empty()
+        {
+            let piece = ready!(pace.poll_piece(rest, context));
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
         Poll::Ready(match self.data.take() {
             Some(data) if !data.is_empty() => Some(Ok(Frame::data(data))),
             _ if self.cut => Some(Err(io::Error::other("asked to break off"))),

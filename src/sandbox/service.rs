@@ -2,10 +2,10 @@
 //!
 //! The state is behind one mutex that is never held across an await; everything under it is short.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::exchange::Exchange;
 use super::faults::{FaultAction, Faults};
 use super::http::{Refusal, Reply, Request};
 use super::log::Log;
@@ -14,12 +14,10 @@ use super::mailbox::Mailbox;
 use super::people::Home;
 use super::persist::Journal;
 use super::routes::{self, Mailboxes};
+use super::seats::Seats;
 use super::subscriptions::{self, Subscriptions};
 use super::tokens::Caller;
 use super::{admin, batch, delta};
-
-/// Requests at a time on one mailbox (graph-facts 9.2).
-const MAX_IN_FLIGHT: usize = 4;
 
 /// Switches of behaviour that cannot be established from the outside.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +34,8 @@ pub(super) struct Switches {
     pub(super) encodes_photos: bool,
     /// How long a change takes to show in the next round of a delta query (graph-facts 3.2).
     pub(super) delta_lag: Duration,
+    /// Requests of one application to one mailbox in ten minutes.
+    pub(super) budget: u64,
 }
 
 /// What changes while the service runs.
@@ -55,7 +55,7 @@ pub(super) struct State {
 /// The service behind the socket.
 pub(super) struct Service {
     state: Mutex<State>,
-    in_flight: AtomicUsize,
+    pub(super) seats: Seats,
     latency: Duration,
 }
 
@@ -64,6 +64,8 @@ pub(super) enum Outcome {
     Reply(Reply),
     /// The reply announces its length and ends half way.
     Cut(Reply),
+    /// The reply comes in pieces over this time.
+    Slow(Reply, Duration),
     HangUp,
 }
 
@@ -72,17 +74,9 @@ impl Outcome {
         match self {
             Self::Reply(reply) => Self::Reply(reply.in_bytes()),
             Self::Cut(reply) => Self::Cut(reply.in_bytes()),
+            Self::Slow(reply, time) => Self::Slow(reply.in_bytes(), time),
             Self::HangUp => Self::HangUp,
         }
-    }
-}
-
-/// One of the few places on the mailbox, given back on drop.
-pub(super) struct Seat<'a>(&'a AtomicUsize);
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -90,7 +84,7 @@ impl Service {
     pub(super) fn new(state: State, latency: Duration) -> Self {
         Self {
             state: Mutex::new(state),
-            in_flight: AtomicUsize::new(0),
+            seats: Seats::new(),
             latency,
         }
     }
@@ -105,36 +99,38 @@ impl Service {
         if request.path().starts_with("/sandbox/") {
             return Outcome::Reply(admin::answer(self, &request));
         }
-        let (slot, strike) = {
-            let mut state = self.state();
-            (state.log.arrive(), state.faults.strike(&request))
-        };
-        let fault = strike.as_ref().map(FaultAction::name);
-        let outcome = self.struck(&request, strike).await.in_bytes();
-        let reply = match &outcome {
-            Outcome::Reply(reply) | Outcome::Cut(reply) => Some(reply),
+        let (exchange, strike) = Exchange::begin(self, &request);
+        let outcome = self.struck(&request, &exchange, strike).await.in_bytes();
+        exchange.end(match &outcome {
+            Outcome::Reply(reply) | Outcome::Cut(reply) | Outcome::Slow(reply, _) => Some(reply),
             Outcome::HangUp => None,
-        };
-        self.state().log.write(slot, &request, fault, reply);
+        });
         outcome
     }
 
-    async fn struck(&self, request: &Request, strike: Option<FaultAction>) -> Outcome {
+    async fn struck(
+        &self,
+        request: &Request,
+        exchange: &Exchange<'_>,
+        strike: Option<FaultAction>,
+    ) -> Outcome {
+        let process = |extra| self.process(request, exchange, extra);
         let none = Duration::ZERO;
         match strike {
-            None => Outcome::Reply(self.process(request, none).await),
-            Some(FaultAction::Delay(time)) => Outcome::Reply(self.process(request, time).await),
+            None => Outcome::Reply(process(none).await),
+            Some(FaultAction::Delay(time)) => Outcome::Reply(process(time).await),
             Some(FaultAction::Late(time)) => {
-                let reply = self.process(request, none).await;
+                let reply = process(none).await;
                 tokio::time::sleep(time).await;
                 Outcome::Reply(reply)
             }
+            Some(FaultAction::Trickle(time)) => Outcome::Slow(process(none).await, time),
             Some(FaultAction::DropBefore) => Outcome::HangUp,
             Some(FaultAction::DropAfter) => {
-                self.process(request, none).await;
+                process(none).await;
                 Outcome::HangUp
             }
-            Some(FaultAction::Truncate) => Outcome::Cut(self.process(request, none).await),
+            Some(FaultAction::Truncate) => Outcome::Cut(process(none).await),
             Some(FaultAction::Redirect(to)) => {
                 Outcome::Reply(Reply::empty(302).with_header("location", to))
             }
@@ -181,15 +177,20 @@ impl Service {
         }
     }
 
-    async fn process(&self, request: &Request, extra: Duration) -> Reply {
+    async fn process(&self, request: &Request, exchange: &Exchange<'_>, extra: Duration) -> Reply {
         if let Some((tenant, endpoint)) = login_path(request) {
             tokio::time::sleep(extra).await;
             return self.state().login.answer(&tenant, &endpoint, request);
         }
-        stamped(request, self.on_graph(request, extra).await)
+        stamped(request, self.on_graph(request, exchange, extra).await)
     }
 
-    async fn on_graph(&self, request: &Request, extra: Duration) -> Result<Reply, Refusal> {
+    async fn on_graph(
+        &self,
+        request: &Request,
+        exchange: &Exchange<'_>,
+        extra: Duration,
+    ) -> Result<Reply, Refusal> {
         if !request.path().starts_with("/v1.0/") {
             return Err(Refusal::unknown_segment(
                 request.path().trim_start_matches('/'),
@@ -198,9 +199,11 @@ impl Service {
         let caller = self.state().login.caller(request)?;
         if request.path().eq_ignore_ascii_case("/v1.0/$batch") {
             tokio::time::sleep(self.latency + extra).await;
-            return batch::answer(self, request, &caller).await;
+            return batch::answer(self, request, exchange, &caller).await;
         }
-        let _seat = self.seat().ok_or_else(|| self.throttled())?;
+        if let (0, refusal) = exchange.room() {
+            return Err(refusal);
+        }
         tokio::time::sleep(extra).await;
         self.wait().await;
         self.on_resource(request, &caller).await
@@ -228,19 +231,15 @@ impl Service {
         }
     }
 
-    /// A place on the mailbox, or `None` when all are taken.
-    pub(super) fn seat(&self) -> Option<Seat<'_>> {
-        let seat = |taken: usize| (taken < MAX_IN_FLIGHT).then_some(taken + 1);
-        self.in_flight
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, seat)
-            .ok()
-            .map(|_| Seat(&self.in_flight))
-    }
-
-    pub(super) fn throttled(&self) -> Refusal {
-        let refusal = Refusal::throttled();
+    /// Too much at a time, or a budget that is spent for so many seconds more.
+    pub(super) fn throttled(&self, spent: Option<u64>) -> Refusal {
+        let refusal = Refusal::throttled(if spent.is_some() {
+            "MailboxRequests"
+        } else {
+            "MailboxConcurrency"
+        });
         if self.state().switches.retry_after {
-            refusal.with_header("retry-after", "1")
+            refusal.with_header("retry-after", spent.unwrap_or(1).to_string())
         } else {
             refusal
         }

@@ -19,9 +19,9 @@ pub(super) struct Weather {
     /// Requests of this user agent are spared.
     #[serde(default)]
     spared: Option<String>,
-    /// How long a request hangs that hangs, in milliseconds; none do when 0.
+    /// The longest that a request hangs, in milliseconds; none does when 0. Most hang much shorter.
     #[serde(default)]
-    hang: u64,
+    hang: u32,
 }
 
 /// Strikes requests at random.
@@ -47,7 +47,7 @@ impl Storm {
         if is_spared || !is_struck {
             return None;
         }
-        let action = if request.in_batch {
+        let action = if request.batch.is_some() {
             self.refusal(&request.method)
         } else {
             self.any(request)
@@ -69,10 +69,25 @@ impl Storm {
                     DeltaExpiry::BadToken
                 })
             }
-            17 if self.weather.hang > 0 => {
-                FaultAction::Delay(Duration::from_millis(self.weather.hang))
-            }
-            _ => FaultAction::Delay(Duration::from_millis(self.random.random_range(50..1500))),
+            17 if self.weather.hang > 0 => self.hang(),
+            18 => FaultAction::Trickle(self.moment()),
+            _ => FaultAction::Delay(self.moment()),
+        }
+    }
+
+    fn moment(&mut self) -> Duration {
+        Duration::from_millis(self.random.random_range(50..1500))
+    }
+
+    /// Half a second at least; each doubling is as likely as the one before.
+    fn hang(&mut self) -> FaultAction {
+        let shortest = 500.0;
+        let most = f64::from(self.weather.hang) / shortest;
+        let time = Duration::from_secs_f64(most.powf(self.random.random()) * shortest / 1000.0);
+        if self.random.random() {
+            FaultAction::Delay(time)
+        } else {
+            FaultAction::Late(time)
         }
     }
 
@@ -91,7 +106,7 @@ impl Storm {
         FaultAction::Status {
             code,
             error_code: error_code.to_owned(),
-            retry_after: asks_to_wait.then_some(2),
+            retry_after: asks_to_wait.then(|| self.random.random_range(1..=4)),
             empty_body: self.random.random_range(0..4) == 0,
         }
     }

@@ -48,10 +48,17 @@ pub(super) struct Claims {
     /// How often all sign-ins had been revoked before this one.
     pub(super) generation: u64,
     pub(super) scope: String,
-    /// Id of the person; empty for an application.
+    /// Client id of the application.
+    pub(super) app: String,
+    /// Id of the person; empty when the application acts for itself.
     pub(super) user: String,
     /// Challenge that the request for it answered; `None` when the client takes none (graph-facts 10.7).
     pub(super) met: Option<i64>,
+}
+
+/// What the bearer of a request says, if it is one of ours; whether it is still good is not looked at.
+pub(super) fn claims(request: &Request) -> Option<Claims> {
+    read(request.header("authorization")?.get(7..)?)
 }
 
 /// Reads the bearer of a request; tokens that can be challenged must have answered `challenge`.

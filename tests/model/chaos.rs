@@ -21,6 +21,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
+use contactfs::sandbox::{FaultAction, LogEntry};
+
 use crate::support::{Mount, World, fuse_or_skip};
 use elsewhere::{Elsewhere, There, all};
 use record::{check_rates, told};
@@ -31,6 +33,8 @@ const ROUNDS: u32 = 8;
 const SEED: u64 = 20_261_127;
 /// Until both sides agree after the storm.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest that a request hangs: longer than the program waits for an answer.
+const HANG: Duration = Duration::from_secs(36);
 const WRITERS: usize = 3;
 /// Contacts of each writer, and of the second client.
 const PEOPLE: usize = 4;
@@ -60,6 +64,8 @@ struct Run {
     elsewhere: Elsewhere,
     /// Requests that were looked at.
     checked: usize,
+    /// Those that the program gave up because no answer came.
+    timed_out: usize,
     /// Every change that was asked for, for the story of what went wrong.
     story: Vec<String>,
 }
@@ -73,7 +79,8 @@ impl Run {
         mount.in_step();
         let api = world.api();
         api.control("POST", "settings", &json!({"delta_lag": 700}));
-        let weather = json!({"seed": seed, "chance": 120, "spared": "elsewhere"});
+        let longest = u64::try_from(HANG.as_millis()).unwrap();
+        let weather = json!({"seed": seed, "chance": 120, "spared": "elsewhere", "hang": longest});
         api.control("POST", "storm", &weather);
         Self {
             seed,
@@ -83,6 +90,7 @@ impl Run {
             elsewhere: Elsewhere::new(seed, api, work),
             world,
             checked: 0,
+            timed_out: 0,
             story: Vec::new(),
         }
     }
@@ -107,18 +115,19 @@ impl Run {
                 _ => self.mount = Some(mount),
             }
         });
-        self.keep_log();
         if self.mount.is_none() {
+            self.keep_log();
             self.story.push("---- a new process".to_owned());
             self.mount = Some(self.world.mount(OPTIONS));
         }
     }
 
-    /// Checks the requests since the last time, and forgets them.
+    /// Checks the requests of a process that has ended, and forgets them.
     fn keep_log(&mut self) {
         let log = self.world.log();
         self.checked += log.len();
         check_rates(&log);
+        self.timed_out += log.iter().filter(|entry| is_given_up(entry)).count();
         let changes = log.iter().filter(|entry| entry.method != "GET");
         let changes = changes.filter(|entry| !entry.path.ends_with("$batch"));
         self.story.extend(changes.map(told));
@@ -127,6 +136,7 @@ impl Run {
 
     fn end(mut self) {
         self.world.clear_faults();
+        self.hang_once();
         let settings = json!({"delta_lag": 0});
         self.world.api().control("POST", "settings", &settings);
         let mount = self.mount.take().unwrap();
@@ -150,7 +160,17 @@ impl Run {
             self.story_of_people(&marks)
         );
         mount.unmount();
-        tell(self.checked, there.len());
+        self.keep_log();
+        assert!(self.timed_out > 0, "seed {}: nothing hung", self.seed);
+        tell(self.checked, self.timed_out, there.len());
+    }
+
+    /// A change whose answer does not come while the program waits for it.
+    fn hang_once(&mut self) {
+        let late = FaultAction::Late(HANG);
+        self.world.fail(Some("POST"), "", 1, late);
+        let mount = self.mount.as_ref().unwrap();
+        self.writers[0].act(mount.dir(), 4);
     }
 
     /// Waits until both sides agree. What only a person can settle is no concern here: an edit elsewhere that won over a
@@ -310,8 +330,14 @@ fn stated(there: &BTreeMap<String, There>) -> BTreeSet<(usize, String, String, S
 }
 
 #[expect(clippy::print_stderr, reason = "for a run by hand")]
-fn tell(requests: usize, contacts: usize) {
-    eprintln!("{requests} requests, {contacts} contacts in the end");
+fn tell(requests: usize, timed_out: usize, contacts: usize) {
+    eprintln!("{requests} requests, {timed_out} timed out, {contacts} contacts in the end");
+}
+
+/// Whether the program waited as long as it does, and went away.
+fn is_given_up(entry: &LogEntry) -> bool {
+    let hung = matches!(entry.fault, Some("delay" | "late"));
+    hung && entry.status == 0 && entry.done_ms - entry.at_ms >= 30_000
 }
 
 #[test]

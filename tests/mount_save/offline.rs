@@ -218,7 +218,7 @@ fn many_changed_cards_travel_in_batches_of_twenty() {
         "{patches:#?}"
     );
     // The card that met the outage was tried before there were others.
-    let alone = patches.iter().filter(|patch| !patch.in_batch).count();
+    let alone = patches.iter().filter(|patch| patch.batch.is_none()).count();
     assert!(alone <= 2, "{alone} travelled alone");
     let mut batches: Vec<usize> = book
         .world
@@ -271,7 +271,7 @@ fn many_changed_cards_travel_together_while_they_come() {
         .iter()
         .filter(|entry| entry.path.ends_with("/$batch"))
         .count();
-    let alone = posts.iter().filter(|post| !post.in_batch).count();
+    let alone = posts.iter().filter(|post| post.batch.is_none()).count();
     assert!(batches + alone <= 15, "{batches} batches and {alone} alone");
 }
 

@@ -55,7 +55,7 @@ async fn members_are_answered_each_and_in_another_order() {
     let log = bed.sandbox.log();
     let told: Vec<(bool, u16)> = log
         .iter()
-        .map(|entry| (entry.in_batch, entry.status))
+        .map(|entry| (entry.batch.is_some(), entry.status))
         .collect();
     assert_eq!(
         told,

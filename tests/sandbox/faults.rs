@@ -115,3 +115,39 @@ async fn faults_can_be_planned_over_http() {
         .await
         .refused(400, "BadRequest");
 }
+
+#[tokio::test]
+async fn replies_are_withheld_after_the_work_and_trickle() {
+    let bed = empty();
+    let time = Duration::from_millis(160);
+    next(&bed, FaultAction::Late(time));
+    let (began, body) = (Instant::now(), named("Bo"));
+    let post = bed.try_send("POST", "/me/contacts", Some(&body), &[IMMUTABLE]);
+    let impatient = tokio::time::timeout(time / 4, post).await;
+    assert!(impatient.is_err());
+    assert_eq!(bed.get("/me/contacts").await.rows().len(), 1);
+    assert!(began.elapsed() < time, "nobody else waits");
+
+    next(&bed, FaultAction::Trickle(time));
+    let began = Instant::now();
+    assert_eq!(bed.get("/me/contacts").await.rows().len(), 1);
+    assert!(began.elapsed() >= time);
+}
+
+#[tokio::test]
+async fn who_hangs_up_is_in_the_log() {
+    let bed = empty();
+    next(&bed, FaultAction::Delay(Duration::from_secs(60)));
+    let get = bed.try_send("GET", "/me/contacts", None, &[]);
+    let impatient = tokio::time::timeout(Duration::from_millis(50), get).await;
+    assert!(impatient.is_err());
+    let until = Instant::now() + Duration::from_secs(5);
+    while bed.sandbox.log().is_empty() {
+        assert!(Instant::now() < until);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let log = bed.sandbox.log();
+    assert_eq!((log[0].status, log[0].fault), (0, Some("delay")));
+    assert_eq!(bed.get("/me/contacts").await.rows().len(), 0);
+    assert_eq!(bed.sandbox.log()[1].open, 1, "the place is free again");
+}

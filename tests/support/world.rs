@@ -34,6 +34,8 @@ struct Inner {
     options: Options,
     address: SocketAddr,
     token: String,
+    /// Of the application that somebody elsewhere uses.
+    other_token: String,
     secret: [(&'static str, String); 4],
     dir: tempfile::TempDir,
 }
@@ -77,6 +79,7 @@ impl World {
             owner,
             address: address(&service),
             token: service.access_token(),
+            other_token: service.other_access_token(),
             secret: credentials(&service),
             service: Mutex::new(Some(service)),
             options,
@@ -162,7 +165,7 @@ impl World {
 
     /// The mailbox as seen from elsewhere.
     pub fn api(&self) -> Api {
-        Api::new(self.0.address.to_string(), self.0.token.clone())
+        Api::new(self.0.address.to_string(), self.0.other_token.clone())
     }
 
     /// The root of the service's API.

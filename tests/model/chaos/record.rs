@@ -1,43 +1,54 @@
-//! What the service's log tells: whether pauses were kept, and the story of who was changed how.
+//! What the service's log tells: whether the rules about the rate of requests were kept, and the story of who was changed how.
 
 use contactfs::sandbox::LogEntry;
 
 /// How early a request may come, and how late a refusal may be heard of, on a busy machine.
 const EARLY: u64 = 100;
 const LATE: u64 = 900;
+/// Requests of one application on one mailbox at a time.
+const AT_A_TIME: usize = 4;
 
-/// "429 and 503 are obeyed": after a pause was asked for, nothing comes before its end, but from another process.
-pub fn check_rates(log: &[LogEntry]) {
-    let agent = ("user-agent".to_owned(), "elsewhere".to_owned());
-    let ours = log
-        .iter()
-        .filter(|entry| !entry.request_headers.contains(&agent));
-    let ours: Vec<&LogEntry> = ours.collect();
-    for entry in &ours {
-        let (Some(pause), Some(_)) = (entry.retry_after, entry.fault) else {
-            continue;
-        };
-        // A member of a batch is heard of with the rest of it; which of several batches it was in is not told.
-        let spans = |other: &&&LogEntry| {
-            other.path.ends_with("$batch") && (other.at_ms..=other.done_ms).contains(&entry.at_ms)
-        };
-        let batches: Vec<_> = ours
-            .iter()
-            .filter(|_| entry.in_batch)
-            .filter(spans)
-            .collect();
-        if batches.iter().any(|batch| batch.fault.is_some()) {
-            continue; // The reply may never have come.
-        }
-        let heard = batches.iter().map(|batch| batch.done_ms).max();
-        let heard = heard.unwrap_or(entry.done_ms);
-        let silence = (heard + LATE)..(heard + pause * 1000).saturating_sub(EARLY);
-        let early = ours.iter().find(|entry| silence.contains(&entry.at_ms));
+/// "429 and 503 are obeyed … At most 4 requests are under way per mailbox, $batch members included": for the requests of one
+/// process, members of batches included. The service refuses by itself what is more than four at a time, or than 10,000 in
+/// ten minutes; nothing of that kind may be in the log.
+pub fn check_rates(ours: &[LogEntry]) {
+    for entry in ours {
         assert!(
-            early.is_none(),
-            "{early:?} came within the pause of {entry:?}"
+            entry.open <= AT_A_TIME,
+            "{} at a time: {entry:?}",
+            entry.open
+        );
+        assert!(
+            entry.status != 429 || entry.fault.is_some(),
+            "over a limit: {entry:?}"
         );
     }
+    for entry in ours {
+        if let Some(silence) = silence_after(entry, ours) {
+            let early = ours.iter().find(|entry| silence.contains(&entry.at_ms));
+            assert!(
+                early.is_none(),
+                "{early:?} came within the pause of {entry:?}"
+            );
+        }
+    }
+}
+
+/// The time in which nothing may come after this refusal, if it asks for one and was heard.
+fn silence_after(entry: &LogEntry, ours: &[LogEntry]) -> Option<std::ops::Range<u64>> {
+    let pause = entry.retry_after? * 1000;
+    // A member of a batch is heard of with the rest of it, unless that never came.
+    let heard = match entry.batch {
+        None => entry,
+        Some(seq) => {
+            let mut batches = ours.iter();
+            let batch = batches.find(|batch| batch.seq == seq)?;
+            let whole = [None, Some("delay")];
+            whole.contains(&batch.fault).then_some(batch)?
+        }
+    };
+    let heard = heard.done_ms;
+    Some((heard + LATE)..(heard + pause).saturating_sub(EARLY))
 }
 
 /// A request as one line of the story.
