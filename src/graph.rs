@@ -28,10 +28,11 @@ mod transport;
 mod types;
 mod verdict;
 mod wire;
+mod work;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::Duration;
 
 pub use categories::Category;
 pub use endpoint::{Endpoint, Mailbox};
@@ -42,6 +43,10 @@ pub use traffic::{Latency, STEPS_MS, Stats};
 pub use types::{
     DeltaFrom, DeltaItem, DeltaNext, DeltaPage, ResidueHint, Snapshot, Version, Write,
 };
+pub use work::Work;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::auth::TokenSource;
 use crate::model::{FolderId, Tier};
@@ -81,10 +86,19 @@ impl Client {
     /// Until when the service asked for silence, if it did.
     #[must_use]
     pub fn throttled_until(&self) -> Option<Instant> {
-        self.0
-            .transport
-            .throttled_until()
-            .map(tokio::time::Instant::into_std)
+        self.0.transport.throttled_until()
+    }
+
+    /// When the service last did what it was asked, and every time that it does.
+    #[must_use]
+    pub fn answers(&self) -> watch::Receiver<Option<Instant>> {
+        self.0.transport.answers()
+    }
+
+    /// Since when nothing is asked, answered or waited for; `None` while something is, which always comes to an end.
+    #[must_use]
+    pub fn idle(&self) -> Option<Duration> {
+        self.0.transport.idle()
     }
 
     /// Makes new connections for the requests to come.

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 pub use health::{Connection, Health};
 pub use subscriptions::Notifications;
 
-use crate::graph::{Client, Error, Hook, Snapshot, Stats};
+use crate::graph::{Client, Error, Hook, Snapshot, Stats, Work};
 use crate::notify::Notice;
 use crate::store::{self, ServerContact, Store, Wake};
 use subscriptions::Subscriptions;
@@ -88,6 +88,10 @@ pub struct Engine {
     settings: Settings,
     /// Whether the service answers; held for moments only.
     health: Mutex<Health>,
+    /// Pulls and pushes under way.
+    work: Work,
+    /// Pages that are being stored.
+    storing: Work,
     /// There may be something to send.
     outbox: Arc<Notify>,
     /// The connection is back: do not wait out the pause.
@@ -138,6 +142,8 @@ impl Engine {
             store,
             client,
             settings,
+            work: Work::new(),
+            storing: Work::new(),
             outbox,
             resumed: Notify::new(),
             pull_now: Notify::new(),
@@ -171,6 +177,15 @@ impl Engine {
         }
     }
 
+    /// Whether for so long a page was not stored, or nothing was done for a pull or push that is under way, neither here nor
+    /// on the wire.
+    #[must_use]
+    pub fn is_stuck(&self, longest: Duration) -> bool {
+        let rests = self.work.unmoved().zip(self.client.idle());
+        let rest = rests.map(|(unmoved, idle)| unmoved.min(idle));
+        rest.max(self.storing.unmoved()) > Some(longest)
+    }
+
     /// Leaves open connections behind: those of an address that is gone, or from before a suspension, are dead.
     pub fn reconnect(&self) {
         self.client.reconnect();
@@ -195,6 +210,7 @@ impl Engine {
             () = self.photo_loop() => Duration::ZERO,
             () = self.subscribe_loop() => Duration::ZERO,
             () = self.notice_loop(heard) => Duration::ZERO,
+            () = self.answer_loop() => Duration::ZERO,
             stop = self.serve(&mut commands) => stop,
         };
         let end = async { tokio::join!(self.drain(chunks), self.unsubscribe_all()) };
@@ -296,18 +312,41 @@ impl Engine {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The service answered.
+    /// Hears of every answer: a pull or push that takes long is not waited for to say that the service is back. Never
+    /// returns.
+    async fn answer_loop(&self) {
+        let mut answers = self.client.answers();
+        while answers.changed().await.is_ok() {
+            let at = *answers.borrow_and_update();
+            let recovered = at.is_some_and(|at| self.health().answered(at));
+            self.tell_recovered(recovered);
+        }
+    }
+
+    /// A pull or push was done.
     fn note_success(&self) {
         let recovered = self.health().succeeded();
         self.store.set_reachable(true);
         self.photos_due.notify_one();
-        if recovered {
-            tracing::info!("online");
-            (self.settings.found)(&Connection::Online);
-            self.resumed.notify_waiters();
-            self.pull_now.notify_waiters();
-            self.outbox.notify_one();
+        self.tell_recovered(recovered);
+    }
+
+    /// A part of a long load was done.
+    fn note_progress(&self) {
+        let recovered = self.health().progressed();
+        self.tell_recovered(recovered);
+    }
+
+    fn tell_recovered(&self, recovered: bool) {
+        if !recovered {
+            return;
         }
+        tracing::info!("online");
+        self.store.set_reachable(true);
+        (self.settings.found)(&Connection::Online);
+        self.resumed.notify_waiters();
+        self.pull_now.notify_waiters();
+        self.outbox.notify_one();
     }
 
     /// A request failed in a way that says something about the connection.

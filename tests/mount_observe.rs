@@ -17,6 +17,8 @@ mod numbers;
 mod service;
 #[path = "mount_observe/stream.rs"]
 mod stream;
+#[path = "mount_observe/watchdog.rs"]
+mod watchdog;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ExitStatus, Stdio};

@@ -16,7 +16,7 @@ use std::time::Duration;
 use contactfs::auth::{Application, Proof, Registration};
 use contactfs::graph::{Client, Endpoint, Mailbox};
 use contactfs::model::{Stamp, Tier};
-use contactfs::sandbox::{Options, Sandbox};
+use contactfs::sandbox::{Fault, FaultAction, Options, Sandbox};
 use contactfs::store::Store;
 use contactfs::sync::{Command, Engine, Settings};
 use contactfs::vcard::Style;
@@ -102,6 +102,44 @@ impl Week {
             assert!(began.elapsed() < PATIENCE, "no poll: {state:?}");
         }
         real_moment().await;
+    }
+
+    /// A second of simulated time, and real time for what it brings about.
+    async fn second(&self) {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        for _ in 0..3 {
+            real_moment().await;
+        }
+    }
+
+    /// So many seconds in which this happens to every request: how many there were, and the seconds after the end of it until
+    /// the engine knows.
+    async fn outage(&self, seconds: u32, action: FaultAction) -> (u64, u32) {
+        let fault = Fault {
+            method: None,
+            path_contains: Some("/v1.0/".to_owned()),
+            skip: 0,
+            times: u32::MAX,
+            action,
+        };
+        self.service.add_fault(fault);
+        while self.engine.connection().is_online() {
+            self.second().await;
+        }
+        let before = self.engine.traffic().requests;
+        for _ in 0..seconds {
+            self.second().await;
+        }
+        let asked = self.engine.traffic().requests - before;
+        assert!(!self.engine.connection().is_online());
+        self.service.clear_faults();
+        let mut late = 0;
+        while !self.engine.connection().is_online() {
+            self.second().await;
+            late += 1;
+            assert!(late < HOUR, "{:?}", self.engine.connection());
+        }
+        (asked, late)
     }
 
     fn token_requests(&self) -> usize {
@@ -192,8 +230,42 @@ async fn polling_costs_little_for_ever() {
         "{tokens} tokens in {hours} hours"
     );
     assert!(grown < 16 * 1024, "{grown} KiB more after {hours} hours");
+    outages(&week).await;
     drop(commands);
     running.await.unwrap();
     drop(end);
     drop(still.await);
+}
+
+/// Half an hour of each kind of trouble, and how soon its end is noticed.
+async fn outages(week: &Week) {
+    let half = HOUR / 2;
+    let status = |code, retry_after| FaultAction::Status {
+        code,
+        error_code: String::new(),
+        retry_after,
+        empty_body: false,
+    };
+    let (asked, late) = week.outage(half, FaultAction::DropBefore).await;
+    eprintln!("half an hour without a network: {asked} requests, its end noticed after {late} s");
+    assert!(
+        (half / 60..half * 2).contains(&u32::try_from(asked).unwrap()),
+        "{asked}"
+    );
+    assert!(late <= 10, "{late}");
+    let (asked, late) = week.outage(half, status(503, None)).await;
+    eprintln!("half an hour of 503: {asked} requests, its end noticed after {late} s");
+    assert!(
+        (half / 120..half / 4).contains(&u32::try_from(asked).unwrap()),
+        "{asked}"
+    );
+    assert!(late <= 90, "{late}");
+    // The pause is kept to the second: nothing is asked in it, and something right after it.
+    let pause = 600;
+    let (asked, late) = week
+        .outage(pause - 10, status(429, Some(pause.into())))
+        .await;
+    eprintln!("ten minutes of pause: {asked} requests, its end noticed after {late} s");
+    assert_eq!(asked, 0);
+    assert!((7..=20).contains(&late), "{late}");
 }

@@ -218,7 +218,7 @@ fn spawn_engine(
     let body = move || {
         runtime.block_on(async {
             let signals = tokio::spawn(signals.heed(wake.clone(), Arc::clone(&engine), reload));
-            let life = tokio::spawn(service::live());
+            let life = tokio::spawn(service::live(Arc::clone(&engine)));
             surroundings::follow(Arc::clone(&engine));
             let known = store.folders().is_ok_and(|folders| !folders.is_empty());
             let ready = if known {

@@ -1,11 +1,13 @@
 //! What the service manager is told, if one listens (sd_notify(3)): that the mount answers, a line of state, signs of life.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
 use super::report::Report;
 use crate::observe::status::{Connection, Status};
+use crate::sync::Engine;
 
 /// How often the line of state is looked at.
 pub(super) const TURN: Duration = Duration::from_secs(2);
@@ -28,16 +30,22 @@ pub(super) fn stopping() {
     ]);
 }
 
-/// Gives signs of life for as long as the thread of the engine is not stuck, twice in the time after which the service
-/// manager would end the process. Never returns.
-pub(super) async fn live() {
+/// Gives signs of life twice in the time after which the service manager would end the process, for as long as the engine
+/// is not stuck: its thread, on which this runs, or a pull or push that waits for nothing that ever ends. Never returns.
+pub(super) async fn live(engine: Arc<Engine>) {
     let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
         return std::future::pending().await;
     };
     let mut turns = tokio::time::interval(limit / 2);
     loop {
         turns.tick().await;
-        notify(&[NotifyState::Watchdog]);
+        if engine.is_stuck(limit / 2) {
+            tracing::error!(
+                "nothing happens any more in what is under way: no sign of life is given"
+            );
+        } else {
+            notify(&[NotifyState::Watchdog]);
+        }
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Built from status and code, never from message text (graph-facts 9.4, trap 24).
 
-use std::time::Instant;
-
 use thiserror::Error;
+use tokio::time::Instant;
 
 use super::obstacle::{Blocked, Obstacle};
 use crate::auth::AuthError;

@@ -70,9 +70,7 @@ impl Gate {
     pub(super) async fn pass(&self, patience: &mut Patience) -> Result<(), Error> {
         while let Some(until) = self.closed_until() {
             if !patience.take(until.duration_since(Instant::now())) {
-                return Err(Error::Throttled {
-                    until: until.into_std(),
-                });
+                return Err(Error::Throttled { until });
             }
             tokio::time::sleep_until(until).await;
         }

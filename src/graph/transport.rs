@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -15,6 +15,7 @@ use super::job::Job;
 use super::request::{Call, Reply};
 use super::throttle::{Gate, Patience};
 use super::verdict::{Outcome, Remedy};
+use super::work::Work;
 use super::{Endpoint, Error, Stats, batch};
 use crate::auth::{Challenge, TokenSource};
 
@@ -29,6 +30,10 @@ pub(super) struct Transport {
     tokens: Arc<dyn TokenSource>,
     permits: Semaphore,
     gate: Gate,
+    /// When a request last succeeded.
+    answered: watch::Sender<Option<Instant>>,
+    /// Calls under way.
+    work: Work,
 }
 
 impl Transport {
@@ -38,6 +43,8 @@ impl Transport {
             tokens,
             permits: Semaphore::new(CONCURRENT as usize),
             gate: Gate::default(),
+            answered: watch::Sender::default(),
+            work: Work::new(),
         })
     }
 
@@ -58,6 +65,7 @@ impl Transport {
     /// # Errors
     /// Only when no call was carried out, for a reason that concerns them all.
     pub(super) async fn run(&self, calls: &[Call]) -> Result<Vec<Result<Reply, Error>>, Error> {
+        let _task = self.work.begin();
         let mut results: Vec<Result<Reply, Error>> = Vec::with_capacity(calls.len());
         for chunk in calls.chunks(BATCH) {
             let mut job = Job::new(chunk);
@@ -80,6 +88,14 @@ impl Transport {
 
     pub(super) fn throttled_until(&self) -> Option<Instant> {
         self.gate.closed_until()
+    }
+
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.work.idle()
+    }
+
+    pub(super) fn answers(&self) -> watch::Receiver<Option<Instant>> {
+        self.answered.subscribe()
     }
 
     pub(super) fn reconnect(&self) {
@@ -160,6 +176,9 @@ impl Transport {
         let Outcome::Replied(reply) = outcome else {
             return;
         };
+        if reply.is_success() {
+            self.answered.send_replace(Some(Instant::now()));
+        }
         if reply.status == 429 {
             self.connection.traffic.throttled();
         }

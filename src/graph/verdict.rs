@@ -197,7 +197,7 @@ fn classify(call: &Call, reply: &Reply, pause: Duration) -> Error {
         412 => Error::Changed,
         413 => Error::TooLarge { what: "a request" },
         429 => Error::Throttled {
-            until: (Instant::now() + pause).into_std(),
+            until: Instant::now() + pause,
         },
         408 | 424 | 500.. => Error::Service {
             status: reply.status,

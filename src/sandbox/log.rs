@@ -41,7 +41,7 @@ pub struct LogEntry {
     pub open: usize,
     /// The planned failure it met, as `FaultAction` is spelled in JSON; such a reply says nothing about the service.
     pub fault: Option<&'static str>,
-    /// Status of the reply; 0 when the connection was closed without one.
+    /// Status of the reply; 0 when the connection was closed without one, by either side.
     pub status: u16,
     /// The pause that the reply asks for, in seconds.
     pub retry_after: Option<u64>,

@@ -1,6 +1,8 @@
 //! Whether the service answers, and how long to leave it alone when it does not.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Explain;
 use crate::graph::{Error, Obstacle};
@@ -68,6 +70,7 @@ pub struct Health {
     sign_in: Duration,
     connection: Connection,
     failures: u32,
+    failed: Option<Instant>,
     next_try: Option<Instant>,
 }
 
@@ -79,6 +82,7 @@ impl Health {
             sign_in: SIGN_IN.min(poll_interval),
             connection: Connection::default(),
             failures: 0,
+            failed: None,
             next_try: None,
         }
     }
@@ -97,11 +101,33 @@ impl Health {
         })
     }
 
-    /// A request was answered; whether that is a change.
+    /// A pull or a push succeeded as a whole; whether that is a change.
     pub(super) fn succeeded(&mut self) -> bool {
-        let changed = !self.connection.is_online();
-        *self = Self::new(self.sign_in);
+        let changed = self.progressed();
+        self.failures = 0;
         changed
+    }
+
+    /// Part of what failed before was done; whether that is a change. What comes next may fail again, so the pause after
+    /// that goes on growing.
+    pub(super) fn progressed(&mut self) -> bool {
+        self.next_try = None;
+        let before = std::mem::take(&mut self.connection);
+        !before.is_online()
+    }
+
+    /// Some request was answered at this time: the service is within reach again, and does not ask for a pause any more.
+    /// Whether that is a change. Other states are about what fails in spite of answers.
+    pub(super) fn answered(&mut self, at: Instant) -> bool {
+        let is_news = self.failed.is_none_or(|failed| at > failed);
+        let is_over = match &self.connection {
+            Connection::Offline { .. } => is_news,
+            Connection::Throttled { until } => at >= *until,
+            Connection::Online | Connection::Failing { .. } | Connection::SignInNeeded { .. } => {
+                false
+            }
+        };
+        is_over && self.progressed()
     }
 
     /// A request failed. Errors that concern one request only say nothing about the connection. Returns whether the
@@ -135,6 +161,7 @@ impl Health {
             }
         };
         self.failures = self.failures.saturating_add(1);
+        self.failed = Some(now);
         self.next_try = Some(next_try);
         let before = std::mem::replace(&mut self.connection, connection);
         before.kind() != self.connection.kind()
@@ -151,5 +178,63 @@ impl Health {
     fn backoff(&self, longest: Duration) -> Duration {
         let full = FIRST.saturating_mul(1 << self.failures.min(6)).min(longest);
         full.mul_f64(rand::random_range(0.5..=1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offline() -> Error {
+        Error::Offline {
+            source: std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into(),
+        }
+    }
+
+    fn explain() -> Explain {
+        Box::new(ToString::to_string)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_pass_and_grow_until_all_is_well() {
+        let mut health = Health::new(Duration::from_secs(30));
+        assert!(health.failed(&offline(), &explain()));
+        let first = health.pause();
+        assert!(first <= FIRST && first >= FIRST / 2, "{first:?}");
+        tokio::time::advance(first).await;
+        assert_eq!(health.pause(), Duration::ZERO);
+        assert!(!health.failed(&offline(), &explain()));
+        assert!(health.pause() >= FIRST, "{:?}", health.pause());
+        // Something of it was done, and the next fails.
+        assert!(health.progressed());
+        assert_eq!(health.pause(), Duration::ZERO);
+        assert!(health.failed(&offline(), &explain()));
+        assert!(health.pause() >= FIRST * 2, "{:?}", health.pause());
+        assert!(health.succeeded());
+        assert!(health.failed(&offline(), &explain()));
+        assert!(health.pause() <= FIRST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_ends_what_it_shows_to_be_over() {
+        let mut health = Health::new(Duration::from_secs(30));
+        let before = Instant::now();
+        assert!(health.failed(&offline(), &explain()));
+        assert!(!health.answered(before));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(health.answered(Instant::now()));
+        assert!(health.connection().is_online());
+
+        let until = Instant::now() + Duration::from_secs(60);
+        assert!(health.failed(&Error::Throttled { until }, &explain()));
+        assert!(!health.answered(Instant::now()), "one that was under way");
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(health.answered(Instant::now()));
+
+        let needed = Error::SignInNeeded {
+            reason: "expired".to_owned(),
+        };
+        assert!(health.failed(&needed, &explain()));
+        assert!(!health.answered(Instant::now() + Duration::from_secs(1)));
     }
 }

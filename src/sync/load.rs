@@ -167,6 +167,7 @@ impl Engine {
             Ok(cut)
         });
         cut.await?.iter().for_each(|id| beside.ask(id));
+        self.note_progress();
         Ok(())
     }
 
@@ -175,6 +176,7 @@ impl Engine {
         &self,
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Failure> {
+        let _storing = self.storing.begin();
         let store = Arc::clone(&self.store);
         let write = move || store.write(|tx| tx.foreign(change));
         match tokio::task::spawn_blocking(write).await {

@@ -37,6 +37,7 @@ impl Engine {
 
     /// Reads the folder tree, finishes full loads, and asks every folder for its changes.
     pub(super) async fn pull_all(self: &Arc<Self>) -> Result<(), Failure> {
+        let _task = self.work.begin();
         let _one = self.pulling.lock().await;
         self.news.store(false, Ordering::Relaxed);
         let done = self.pull_round().await;

@@ -95,6 +95,7 @@ impl Engine {
     }
 
     async fn push(&self, jobs: Vec<Job>) -> Result<usize, Failure> {
+        let _task = self.work.begin();
         let count = jobs.len();
         let mut batch = Vec::new();
         for job in jobs {

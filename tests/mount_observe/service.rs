@@ -15,13 +15,13 @@ use crate::support::{World, eventually, fuse_or_skip};
 const CARD: &str = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\r\nEND:VCARD\r\n";
 
 /// A service manager's ear.
-struct Manager {
-    path: String,
+pub(super) struct Manager {
+    pub(super) path: String,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Manager {
-    fn new(world: &World) -> Self {
+    pub(super) fn new(world: &World) -> Self {
         let path = world.dir().join("notify").to_str().unwrap().to_owned();
         let socket = UnixDatagram::bind(&path).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -36,7 +36,7 @@ impl Manager {
         Self { path, heard }
     }
 
-    fn count(&self, line: &str) -> usize {
+    pub(super) fn count(&self, line: &str) -> usize {
         self.heard
             .lock()
             .unwrap()
@@ -46,7 +46,7 @@ impl Manager {
     }
 
     #[track_caller]
-    fn hears(&self, line: &str) {
+    pub(super) fn hears(&self, line: &str) {
         eventually(
             SOON,
             &format!("{line} among {:?}", self.heard.lock().unwrap()),

@@ -224,3 +224,30 @@ fn nothing_times_out_while_bytes_flow() {
     let puts = puts.iter().filter(|entry| entry.path.ends_with("/$value"));
     assert_eq!(puts.count(), 1);
 }
+
+/// "over as soon as anything is answered", however long what was begun takes.
+#[test]
+fn a_long_load_is_not_waited_for_to_be_online() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::with(Options {
+        empty: true,
+        contacts: Some(900),
+        ..Options::default()
+    });
+    world.fail(None, "delta", u32::MAX, FaultAction::DropBefore);
+    let mount = world.mount(&["--poll-interval", "1s"]);
+    let state = |wanted: &str| connection(&mount)["state"] == wanted;
+    eventually(SOON, "the folder cannot be loaded", || state("offline"));
+    // Four pages and more; the load takes longer than the test looks.
+    let slow = FaultAction::Delay(Duration::from_secs(4));
+    world.clear_faults();
+    world.fail(None, "skiptoken", u32::MAX, slow);
+    eventually(Duration::from_secs(9), "pages arrive", || state("online"));
+    let folders = mount.status()["mounts"][0]["folders"].clone();
+    assert_eq!(folders[0]["loaded"], false, "{folders}");
+    world.clear_faults();
+    mount.in_step();
+    mount.unmount();
+}

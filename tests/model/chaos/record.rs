@@ -43,8 +43,8 @@ fn silence_after(entry: &LogEntry, ours: &[LogEntry]) -> Option<std::ops::Range<
         Some(seq) => {
             let mut batches = ours.iter();
             let batch = batches.find(|batch| batch.seq == seq)?;
-            let whole = [None, Some("delay")];
-            whole.contains(&batch.fault).then_some(batch)?
+            let is_whole = matches!(batch.fault, None | Some("delay" | "withhold" | "trickle"));
+            (is_whole && batch.status != 0).then_some(batch)?
         }
     };
     let heard = heard.done_ms;

@@ -10,7 +10,7 @@ pub struct Exchange {
     pub method: String,
     /// With version and query.
     pub path: String,
-    /// 0 for a connection closed without a reply.
+    /// 0 for a connection closed without a reply, by either side.
     pub status: u16,
     /// The planned failure it met.
     pub fault: Option<String>,
@@ -30,9 +30,14 @@ impl Exchange {
         !self.path.contains("/v2.0/") && !asks_who
     }
 
-    /// Whether the reply says nothing about the service because it was asked to fail. A delayed one does.
+    /// Whether the reply says nothing about the service because it was asked to fail, or there is none. A late one does.
     pub(super) fn is_spoilt(&self) -> bool {
-        self.fault.as_deref().is_some_and(|fault| fault != "delay")
+        let is_only_late = |fault| ["delay", "withhold", "trickle"].contains(&fault);
+        self.status == 0
+            || self
+                .fault
+                .as_deref()
+                .is_some_and(|fault| !is_only_late(fault))
     }
 
     /// The path in the description.
