@@ -43,7 +43,7 @@ fn silence_after(entry: &LogEntry, ours: &[LogEntry]) -> Option<std::ops::Range<
         Some(seq) => {
             let mut batches = ours.iter();
             let batch = batches.find(|batch| batch.seq == seq)?;
-            let is_whole = matches!(batch.fault, None | Some("delay" | "withhold" | "trickle"));
+            let is_whole = matches!(batch.fault, None | Some("delay" | "late" | "trickle"));
             (is_whole && batch.status != 0).then_some(batch)?
         }
     };

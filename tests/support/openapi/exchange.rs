@@ -32,7 +32,7 @@ impl Exchange {
 
     /// Whether the reply says nothing about the service because it was asked to fail, or there is none. A late one does.
     pub(super) fn is_spoilt(&self) -> bool {
-        let is_only_late = |fault| ["delay", "withhold", "trickle"].contains(&fault);
+        let is_only_late = |fault| ["delay", "late", "trickle"].contains(&fault);
         self.status == 0
             || self
                 .fault
