@@ -390,7 +390,9 @@ impl Events for Tree {
                     (&notice.event, self.witness.get())
                 {
                     let from = match deed {
-                        Deed::Changed(Some((dir, name))) => Some(memory.path(*dir, name)),
+                        Deed::Changed(Some((dir, name))) | Deed::FolderRenamed((dir, name)) => {
+                            Some(memory.path(*dir, name))
+                        }
                         _ => None,
                     };
                     witness.saw(deed, memory.path(*dir, name), from);

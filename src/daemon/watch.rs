@@ -127,6 +127,9 @@ impl Witness for Watchers {
             Deed::Added => Event::Added { path },
             Deed::Changed(_) => Event::Changed { path, from },
             Deed::Removed => Event::Removed { path },
+            Deed::FolderAdded => Event::FolderAdded { path },
+            Deed::FolderRenamed(_) => Event::FolderRenamed { path, from },
+            Deed::FolderRemoved => Event::FolderRemoved { path },
             Deed::Queued(op) => Event::Queued {
                 path,
                 op: op.word().to_owned(),

@@ -39,6 +39,24 @@ pub enum Event {
         /// The file it had.
         path: String,
     },
+    /// A folder was made elsewhere.
+    FolderAdded {
+        /// Its directory.
+        path: String,
+    },
+    /// A folder was renamed or moved elsewhere.
+    FolderRenamed {
+        /// Its directory.
+        path: String,
+        /// Its directory before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+    },
+    /// A folder was deleted elsewhere.
+    FolderRemoved {
+        /// The directory it had.
+        path: String,
+    },
     /// A change made here waits to be sent.
     Queued {
         /// The file or folder.

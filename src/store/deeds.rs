@@ -12,6 +12,12 @@ pub enum Deed {
     Changed(Option<Place>),
     /// A contact was deleted elsewhere.
     Removed,
+    /// A folder is new, made elsewhere.
+    FolderAdded,
+    /// A folder has another name or lies in another, by a change elsewhere; where its directory was.
+    FolderRenamed(Place),
+    /// A folder was deleted elsewhere.
+    FolderRemoved,
     /// The service will be told of this.
     Queued(Op),
     /// The service knows of this.
@@ -51,6 +57,26 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Tells of a folder whose directory is about to get another name, or one elsewhere.
+    pub(super) fn did_rename_folder(&mut self, ino: Ino) -> Result<()> {
+        if self.deeds.is_some()
+            && let Some(was) = self.names(ino)?.pop()
+        {
+            self.did(Deed::FolderRenamed(was), Of::Inode(ino));
+        }
+        Ok(())
+    }
+
+    /// Tells of a folder that is about to lose its directory, if it has one.
+    pub(super) fn did_remove_folder(&mut self, ino: Ino) -> Result<()> {
+        if self.deeds.is_some()
+            && let Some(place) = self.names(ino)?.pop()
+        {
+            self.tell_deed(Deed::FolderRemoved, place);
+        }
+        Ok(())
+    }
+
     /// Where a contact's file is, if anybody wants to know.
     pub(super) fn watched_place(&self, ino: Option<Ino>) -> Result<Option<Place>> {
         match ino.filter(|_| self.deeds.is_some()) {
@@ -68,6 +94,16 @@ impl Tx<'_> {
             };
             if let Deed::Changed(was) = &mut deed {
                 *was = was.take().filter(|was| *was != place);
+            }
+            // One that got another name and lies in another folder was first where it was first.
+            let is_rename = |deed: &Deed| matches!(deed, Deed::FolderRenamed(_));
+            if is_rename(&deed)
+                && (deed == Deed::FolderRenamed(place.clone())
+                    || told
+                        .iter()
+                        .any(|said| is_rename(&said.0) && said.1 == place))
+            {
+                continue;
             }
             if !told.iter().any(|said| said.0 == deed && said.1 == place) {
                 told.push((deed, place));

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
+use super::deeds::{Deed, Of};
 use super::{Attr, Event, InodeKind, Result, Store, Tx};
 use crate::model::{DeltaLink, Folder, FolderId, Ino, Stamp};
 use crate::names;
@@ -154,7 +155,9 @@ impl Tx<'_> {
         ))?;
         let shown = self.free_folder_name(above, name)?;
         self.link(above, &shown, ino)?;
-        if graph.is_none() {
+        if graph.is_some() {
+            self.did(Deed::FolderAdded, Of::Inode(ino));
+        } else {
             self.emit(Event::Loaded(ino)); // Made here, so nothing can be missing in it.
         }
         self.folder(id)?
@@ -189,6 +192,7 @@ impl Tx<'_> {
         let wanted = names::folder_name(&folder.name);
         for (dir, shown) in self.names(folder.ino)? {
             if shown != wanted && self.entry(dir, &wanted)?.is_none() {
+                self.did_rename_folder(folder.ino)?;
                 self.unlink(dir, &shown)?;
                 self.link(dir, &wanted, folder.ino)?;
             }
@@ -217,6 +221,7 @@ impl Tx<'_> {
             .prepare_cached("UPDATE folder SET name = ?2 WHERE id = ?1")?
             .execute((id.0, name))?;
         if shown && let Some(folder) = self.folder(id)? {
+            self.did_rename_folder(folder.ino)?;
             for (dir, old) in self.names(folder.ino)? {
                 self.unlink(dir, &old)?;
                 let new = self.free_folder_name(dir, name)?;
@@ -235,6 +240,7 @@ impl Tx<'_> {
             .prepare_cached("UPDATE folder SET parent = ?2 WHERE id = ?1")?
             .execute((id.0, parent.map(|id| id.0)))?;
         if let Some(folder) = self.folder(id)? {
+            self.did_rename_folder(folder.ino)?;
             for (dir, old) in self.names(folder.ino)? {
                 self.unlink(dir, &old)?;
             }
@@ -287,6 +293,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub fn remove_folder(&mut self, id: FolderRowId) -> Result<()> {
+        if let Some(folder) = self.folder(id)? {
+            self.did_remove_folder(folder.ino)?;
+        }
         self.hide_folder(id)?;
         self.sql
             .prepare_cached("DELETE FROM folder WHERE id = ?1")?

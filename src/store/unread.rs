@@ -66,7 +66,16 @@ impl Tx<'_> {
             "the file lacks what only contactfs keeps with the contact, and cannot be saved until it was read"
         };
         let sentence = format!("the service fails to show this contact ({why}): {shown}\n");
-        self.foreign(|tx| tx.put_scratch(dir, &names::error_name(&name), sentence.as_bytes()))
+        let name = names::error_name(&name);
+        if let Some(ino) = self.entry(dir, &name)?
+            && self
+                .blobs
+                .read(ino)
+                .is_ok_and(|said| said == sentence.as_bytes())
+        {
+            return Ok(()); // Nobody is told of news where there are none.
+        }
+        self.foreign(|tx| tx.put_scratch(dir, &name, sentence.as_bytes()))
     }
 
     /// A contact was read.

@@ -107,6 +107,52 @@ fn everything_that_happens_is_one_line() {
     assert!(stream.ends().success());
 }
 
+/// Folders made, renamed, moved and deleted elsewhere; what is done to them here is only queued and sent.
+#[test]
+fn folders_of_elsewhere_are_told() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let api = world.api();
+    let mount = world.mount(OFTEN);
+    mount.in_step();
+    let stream = Stream::of(&world, &["watch", mount.dir().to_str().unwrap()]);
+    stream.hears("how things are", |line| line["event"] == "connection");
+
+    let work = api.create_folder("Work");
+    stream.hears("a folder", is("folder_added", "Work"));
+    let team = api.create_folder_in(&work, "Team");
+    stream.hears("a folder in it", is("folder_added", "Work/Team"));
+    api.create_in(&team, json!({"givenName": "Ada", "displayName": "Ada"}));
+    stream.hears("a contact in it", is("added", "Work/Team/Ada.vcf"));
+    api.rename_folder(&work, "Office");
+    let renamed = stream.hears("another name", is("folder_renamed", "Office"));
+    assert_eq!(renamed["from"], "Work");
+
+    fs::create_dir(mount.path("Mine")).unwrap();
+    stream.hears("a folder made here", is("sent", "Mine"));
+    fs::rename(mount.path("Mine"), mount.path("Ours")).unwrap();
+    let is_sent =
+        |op: &'static str| move |line: &Value| is("sent", "Ours")(line) && line["op"] == op;
+    stream.hears("its name", is_sent("rename"));
+    mount.in_step();
+    fs::remove_dir(mount.path("Ours")).unwrap();
+    mount.in_step();
+
+    api.delete_folder(&work);
+    stream.hears("a deletion of a folder", is("folder_removed", "Office"));
+    stream.hears("and of the one in it", is("folder_removed", "Office/Team"));
+    stream.hears("and of its contact", is("removed", "Office/Team/Ada.vcf"));
+    let lines = stream.lines();
+    let told = lines.iter().filter(|line| {
+        let event = line["event"].as_str().unwrap_or_default();
+        event.starts_with("folder_")
+    });
+    assert_eq!(told.count(), 5, "{lines:#?}");
+    mount.unmount();
+}
+
 /// One that is stopped, and one that is killed.
 #[test]
 fn a_mount_waits_for_no_watcher() {

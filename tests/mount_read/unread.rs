@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 
 use contactfs::sandbox::Options;
 use serde_json::json;
@@ -95,6 +96,30 @@ fn its_folder_goes_on() {
     });
     eventually(SOON, "the trouble is told", || mount.path(ERROR).exists());
     assert_eq!(mount.read(ADA), before);
+    // It is asked for again; the file that says why is another one only when it says something else.
+    let told = || {
+        let file = fs::metadata(mount.path(ERROR)).unwrap();
+        (file.ino(), file.mtime_nsec())
+    };
+    let (first, reads) = (told(), || {
+        let log = world.log();
+        log.iter()
+            .filter(|entry| entry.path.contains(&*ada) && entry.status >= 500)
+            .count()
+    });
+    let before_sync = reads();
+    mount.sync();
+    assert!(reads() > before_sync);
+    assert_eq!(told(), first);
+    world.clear_faults();
+    world.fail_with(Some("GET"), &ada, u32::MAX, 400, "ErrorCorruptData");
+    mount.sync();
+    assert_ne!(told(), first);
+    assert!(
+        mount.read(ERROR).contains("ErrorCorruptData"),
+        "{}",
+        mount.read(ERROR)
+    );
     let bob = id(&world.api().contact("Bob").unwrap());
     world.api().patch(&bob, json!({"jobTitle": "Builder"}));
     eventually(SOON, "the next news arrive", || {
