@@ -413,6 +413,14 @@ impl Store {
         checkpoint::checkpoint(&self.writer(), "TRUNCATE");
     }
 
+    /// Drops what nobody asks for any more: a mount may last for months.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn tidy(&self) -> Result<()> {
+        self.write(|tx| tidy(&tx.sql, tx.now))
+    }
+
     /// Drops what a crash left without an owner, and forgets that requests were under way.
     fn recover(&self) -> Result<()> {
         let writer = self.writer();
@@ -433,12 +441,7 @@ impl Store {
              DELETE FROM orphan WHERE ino IN (SELECT ino FROM forgotten);
              DROP TABLE forgotten;",
         )?;
-        history::prune(&writer, now, history::SIZE)?;
-        // Longer than any request takes.
-        writer.execute(
-            "DELETE FROM gone WHERE at < ?1",
-            [now.0 - 3_600_000_000_000],
-        )?;
+        tidy(&writer, now)?;
         writer.execute(
             "DELETE FROM photo WHERE NOT EXISTS (SELECT 1 FROM contact WHERE contact.photo = photo.id)
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.photo = photo.id)",
@@ -537,6 +540,16 @@ impl Tx<'_> {
             .query_row((counter, first), |row| row.get(0))?;
         Ok(next)
     }
+}
+
+/// Versions past their age, and deletions that are older than any request takes.
+fn tidy(sql: &Connection, now: Stamp) -> Result<()> {
+    history::prune(sql, now, history::SIZE)?;
+    sql.execute(
+        "DELETE FROM gone WHERE at < ?1",
+        [now.0 - 3_600_000_000_000],
+    )?;
+    Ok(())
 }
 
 fn connect(path: &Path) -> Result<Connection> {

@@ -75,6 +75,8 @@ pub enum Failure {
 }
 
 const NO_LIST: &str = "the colours are not known: the sign-in lacks the permission MailboxSettings.Read, which contactfs login --categories asks for";
+/// Between two tidyings of the store.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How often a sync goes on after the connection was lost and found again.
 const SYNC_TRIES: usize = 5;
 
@@ -211,6 +213,7 @@ impl Engine {
             () = self.subscribe_loop() => Duration::ZERO,
             () = self.notice_loop(heard) => Duration::ZERO,
             () = self.answer_loop() => Duration::ZERO,
+            () = self.tidy_loop() => Duration::ZERO,
             stop = self.serve(&mut commands) => stop,
         };
         let end = async { tokio::join!(self.drain(chunks), self.unsubscribe_all()) };
@@ -320,6 +323,16 @@ impl Engine {
             let at = *answers.borrow_and_update();
             let recovered = at.is_some_and(|at| self.health().answered(at));
             self.tell_recovered(recovered);
+        }
+    }
+
+    /// Has the store drop what is of no use any more, now and then; never returns.
+    async fn tidy_loop(&self) {
+        loop {
+            tokio::time::sleep(DAY).await;
+            if let Err(error) = self.store.tidy() {
+                tracing::warn!(%error, "the store could not be tidied");
+            }
         }
     }
 

@@ -42,7 +42,7 @@ struct Week {
     service: Sandbox,
     store: Arc<Store>,
     engine: Arc<Engine>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Week {
@@ -74,7 +74,7 @@ impl Week {
             engine: Engine::new(Arc::clone(&store), client, settings),
             store,
             service,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -142,6 +142,17 @@ impl Week {
         (asked, late)
     }
 
+    /// Rows of the store that are of no use after an hour.
+    fn left_over(&self) -> usize {
+        let sql = self.sql();
+        let count = "SELECT count(*) FROM gone";
+        sql.query_row(count, [], |row| row.get(0)).unwrap()
+    }
+
+    fn sql(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.dir.path().join("store.db")).unwrap()
+    }
+
     fn token_requests(&self) -> usize {
         let log = self.service.log();
         log.iter()
@@ -205,6 +216,8 @@ async fn polling_costs_little_for_ever() {
     }
     synced.await.unwrap().unwrap();
 
+    let leave = "INSERT INTO gone VALUES('of old', 'x', 0)";
+    week.sql().execute(leave, []).unwrap();
     let (mut requests, mut tokens, mut most) = (0, 0, 0);
     let mut settled = 0;
     let hours = days() * 24;
@@ -231,6 +244,7 @@ async fn polling_costs_little_for_ever() {
     );
     assert!(grown < 16 * 1024, "{grown} KiB more after {hours} hours");
     outages(&week).await;
+    assert_eq!(week.left_over(), 0);
     drop(commands);
     running.await.unwrap();
     drop(end);

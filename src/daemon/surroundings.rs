@@ -35,12 +35,17 @@ struct News {
     went: bool,
 }
 
-/// Starts a thread that tells the engine of every change for the life of the process. A kernel that does not tell is done
+/// Starts a thread that tells the engine of every change for the life of the process. What the kernel does not tell is done
 /// without: the engine tries again by itself.
 pub(super) fn follow(engine: Arc<Engine>) {
     let body = move || {
-        if let Err(error) = tell(&engine) {
-            tracing::warn!(%error, "changes of the network and the end of a suspension are not heard of");
+        let mut ears = Ears {
+            routes: heard_of(routing_socket(), ROUTES),
+            clock: heard_of(clock_timer(), CLOCK),
+        };
+        while ears.wait() {
+            thread::sleep(SETTLE);
+            tell(&engine, &ears.listen());
         }
     };
     let spawned = thread::Builder::new()
@@ -51,30 +56,70 @@ pub(super) fn follow(engine: Arc<Engine>) {
     }
 }
 
-fn tell(engine: &Engine) -> io::Result<()> {
-    let (routes, clock) = (routing_socket()?, clock_timer()?);
-    loop {
-        let mut polled = [
-            PollFd::new(&routes, PollFlags::IN),
-            PollFd::new(&clock, PollFlags::IN),
-        ];
+const ROUTES: &str = "changes of the network";
+const CLOCK: &str = "the end of a suspension";
+
+/// What was heard, or `None` from a kernel that does not tell.
+fn heard_of<T>(heard: io::Result<T>, what: &str) -> Option<T> {
+    heard
+        .inspect_err(|error| tracing::warn!(%error, "not heard of: {what}"))
+        .ok()
+}
+
+/// What tells; each may be missing.
+struct Ears {
+    routes: Option<OwnedFd>,
+    clock: Option<OwnedFd>,
+}
+
+/// What was told.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Heard {
+    clock_was_set: bool,
+    news: News,
+}
+
+impl Ears {
+    /// Waits until there is something to hear; `false` if there never will be.
+    fn wait(&self) -> bool {
+        let ears = [&self.routes, &self.clock];
+        let ears = ears.into_iter().flatten();
+        let mut polled: Vec<PollFd<'_>> = ears.map(|ear| PollFd::new(ear, PollFlags::IN)).collect();
+        if polled.is_empty() {
+            return false;
+        }
         match rustix::event::poll(&mut polled, None) {
-            Err(Errno::INTR) => continue,
-            done => done?,
-        };
-        thread::sleep(SETTLE);
-        if clock_was_set(&clock)? {
-            tracing::debug!("the clock was set or the machine was suspended");
-            engine.reconnect();
-            engine.nudge();
+            Err(Errno::INTR) => true,
+            done => heard_of(done.map_err(Into::into), "anything").is_some(),
         }
-        let news = read_news(&routes)?;
-        if news.went {
-            engine.reconnect();
+    }
+
+    /// Everything that was told so far; what fails is not listened to any more.
+    fn listen(&mut self) -> Heard {
+        let clock = self.clock.as_ref().map(clock_was_set);
+        let news = self.routes.as_ref().map(read_news);
+        let clock = clock.and_then(|was_set| heard_of(was_set, CLOCK));
+        let news = news.and_then(|news| heard_of(news, ROUTES));
+        self.clock.take_if(|_| clock.is_none());
+        self.routes.take_if(|_| news.is_none());
+        Heard {
+            clock_was_set: clock.unwrap_or_default(),
+            news: news.unwrap_or_default(),
         }
-        if news.came || news.went {
-            engine.network_changed();
-        }
+    }
+}
+
+fn tell(engine: &Engine, heard: &Heard) {
+    if heard.clock_was_set {
+        tracing::debug!("the clock was set or the machine was suspended");
+        engine.reconnect();
+        engine.nudge();
+    }
+    if heard.news.went {
+        engine.reconnect();
+    }
+    if heard.news.came || heard.news.went {
+        engine.network_changed();
     }
 }
 
@@ -263,6 +308,28 @@ mod tests {
             assert!(std::time::Instant::now() < until);
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// As in a service that may use some families of addresses only.
+    #[test]
+    fn one_ear_does_without_the_other() {
+        let refused = || Err(io::Error::from(Errno::AFNOSUPPORT));
+        let mut ears = Ears {
+            routes: heard_of(refused(), ROUTES),
+            clock: heard_of(clock_timer(), CLOCK),
+        };
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        if rustix::time::clock_settime(rustix::time::ClockId::Realtime, now).is_ok() {
+            assert!(ears.wait());
+            assert!(ears.listen().clock_was_set);
+        }
+        assert_eq!(ears.listen(), Heard::default());
+        // A descriptor of another kind fails, and is not asked again.
+        ears.routes = Some(std::fs::File::open("/dev/null").unwrap().into());
+        ears.listen();
+        assert!(ears.routes.is_none() && ears.clock.is_some());
+        ears.clock = None;
+        assert!(!ears.wait());
     }
 
     /// Setting the clock to what it says counts as setting it. Needs root.

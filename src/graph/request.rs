@@ -181,6 +181,14 @@ impl Reply {
         }
     }
 
+    /// Whether the body is empty or JSON.
+    pub(super) fn is_ours(&self) -> bool {
+        match &self.body {
+            Body::Raw(bytes) => bytes.is_empty() || body::parse(bytes).is_ok(),
+            Body::Parsed(_) => true,
+        }
+    }
+
     /// The body as JSON.
     ///
     /// # Errors

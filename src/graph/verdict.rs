@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use tokio::time::Instant;
 
 use super::obstacle::Blocked;
@@ -73,7 +74,7 @@ const LOST_ATTEMPTS: u32 = 3;
 
 /// Judges the outcome of sending `call` for the `attempt`th time (from 1).
 pub(super) fn judge(call: &Call, outcome: Outcome, attempt: u32, token_renewed: bool) -> Verdict {
-    match outcome {
+    match doubted(call, outcome) {
         Outcome::Replied(reply) if reply.is_success() => Verdict::Done(Ok(reply)),
         Outcome::Replied(reply) => judge_failure(call, &reply, attempt, token_renewed),
         Outcome::NotSent(lost) => Verdict::Done(Err(Error::Offline {
@@ -100,6 +101,18 @@ pub(super) fn judge(call: &Call, outcome: Outcome, attempt: u32, token_renewed: 
                 otherwise,
             )
         }
+    }
+}
+
+/// A reply that need say nothing but success, and says something else, comes from something on the way: a portal that
+/// wants a password, say. The other replies are doubted by those who read them.
+fn doubted(call: &Call, outcome: Outcome) -> Outcome {
+    let says_little = matches!(call.method, Method::DELETE | Method::PUT);
+    match outcome {
+        Outcome::Replied(reply) if reply.is_success() && says_little && !reply.is_ours() => {
+            Outcome::NoReply(Blocked::lost("the reply is not one of the service"))
+        }
+        outcome => outcome,
     }
 }
 

@@ -235,6 +235,27 @@ async fn a_throttled_batch_is_repeated_whole() {
     assert_eq!(server.requests().len(), 2);
 }
 
+/// Something on the way says yes to everything.
+#[tokio::test]
+async fn a_deletion_is_done_when_the_service_says_so() {
+    let server = Server::start(|number, _| match number {
+        0 => raw(200, b"<html>Welcome to our network</html>"),
+        1 => raw(200, b"{\"value\":[{\"displayName\":\"\x01"),
+        _ => raw(204, b""),
+    })
+    .await;
+    let done = client(&server).write(&[delete("c1")]).await.unwrap();
+    assert!(done[0].is_ok(), "{done:?}");
+    assert_eq!(server.requests().len(), 3);
+
+    let server = Server::start(|_, _| raw(200, b"<html></html>")).await;
+    let done = client(&server).write(&[delete("c1")]).await;
+    assert!(matches!(done, Err(Error::Offline { .. })), "{done:?}");
+    let (client, ada) = (client(&server), ContactId::new("c1"));
+    let put = client.put_photo(&ada, b"bytes", "image/jpeg").await;
+    assert!(matches!(put, Err(Error::Offline { .. })), "{put:?}");
+}
+
 #[tokio::test]
 async fn lost_reads_are_repeated() {
     let server = Server::start(|number, _| match number {

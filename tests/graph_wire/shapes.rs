@@ -398,7 +398,11 @@ async fn no_photo_and_no_contact_are_told_apart() {
 
 #[tokio::test]
 async fn photos_travel_as_they_are() {
-    let server = Server::start(|_, _| raw(200, b"\xFF\xD8jpeg")).await;
+    let server = Server::start(|_, request| match request.method.as_str() {
+        "GET" => raw(200, b"\xFF\xD8jpeg"),
+        _ => raw(200, b""),
+    })
+    .await;
     let client = client(&server);
     let id = ContactId::new("c1");
     assert_eq!(client.photo(&id).await.unwrap().unwrap(), b"\xFF\xD8jpeg");
