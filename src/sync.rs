@@ -256,10 +256,7 @@ impl Engine {
     /// Pushes everything, graces included, pulls all folders and reads the pictures; whether everything was sent. A connection that was lost
     /// is tried first: otherwise nothing would be pushed and the pull would say that all is well.
     async fn sync_now(self: &Arc<Self>) -> Result<bool, Failure> {
-        self.store.write::<_, store::Error>(|tx| {
-            tx.read_all_again()?;
-            tx.expedite()
-        })?;
+        self.store.write::<_, store::Error>(|tx| tx.expedite())?;
         self.resume();
         let mut sent = false;
         for _ in 0..SYNC_TRIES {
@@ -275,7 +272,7 @@ impl Engine {
                 break;
             }
         }
-        self.pull_all().await?;
+        self.pull_all_again().await?;
         self.read_photos().await?;
         Ok(sent)
     }

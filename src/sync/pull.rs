@@ -39,6 +39,20 @@ impl Engine {
     pub(super) async fn pull_all(self: &Arc<Self>) -> Result<(), Failure> {
         let _task = self.work.begin();
         let _one = self.pulling.lock().await;
+        self.pull_once().await
+    }
+
+    /// The same, and asks again for all contacts that the service failed to show. A round under way may still find it
+    /// failing; so it comes to its end first.
+    pub(super) async fn pull_all_again(self: &Arc<Self>) -> Result<(), Failure> {
+        let _task = self.work.begin();
+        let _one = self.pulling.lock().await;
+        self.store
+            .write::<_, store::Error>(|tx| tx.read_all_again())?;
+        self.pull_once().await
+    }
+
+    async fn pull_once(self: &Arc<Self>) -> Result<(), Failure> {
         self.news.store(false, Ordering::Relaxed);
         let done = self.pull_round().await;
         match &done {
