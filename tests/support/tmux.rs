@@ -124,6 +124,9 @@ impl Tmux {
             .env("LANG", "C.UTF-8")
             .env("TERM", "xterm-256color")
             .env("HOME", self.home.path())
+            // Where programs leave what they forget: it goes with the terminal.
+            .env("TMPDIR", self.home.path())
+            .env("XDG_RUNTIME_DIR", self.home.path())
             .env("TMUX_TMPDIR", self.home.path());
         Run::of(&mut command)
     }
