@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::extended;
 use super::http::Refusal;
+use super::people;
 use super::properties::{ADDRESS_MEMBERS, Kind, Properties, READ_ONLY, find};
 
 /// Extended properties by canonical id.
@@ -72,7 +73,19 @@ pub(super) fn patch(present: &Writing, body: &Map<String, Value>) -> Result<Writ
     if renamed && !body.contains_key("displayName") {
         compose_display_name(&mut writing.properties);
     }
+    if renamed && !body.contains_key("fileAs") {
+        compose_file_as(&mut writing.properties);
+    }
     Ok(writing)
+}
+
+/// As Outlook writes it; whether the service makes it anew with the name is not recorded, and it would be the harsher way.
+fn compose_file_as(properties: &mut Properties) {
+    let mut parts = ["surname", "givenName"]
+        .map(|name| properties.text(name).to_owned())
+        .to_vec();
+    parts.retain(|part| !part.is_empty());
+    properties.set("fileAs", Value::String(parts.join(", ")));
 }
 
 /// Joins the name parts as the recorded contact shows: given, middle, surname.
@@ -203,9 +216,10 @@ fn email(value: &Value) -> Result<Option<Value>, Refusal> {
     if !is_plausible_address(address) {
         return Ok(None);
     }
-    let name = member("name")?
-        .filter(|name| !name.is_empty())
-        .unwrap_or(address);
+    let given = member("name")?.filter(|name| !name.is_empty());
+    // Whoever is in the directory has the name there, whatever the caller says (graph-facts 1.4).
+    let known = people::find(address).map(|person| person.name);
+    let name = known.or(given).unwrap_or(address);
     Ok(Some(serde_json::json!({"address": address, "name": name})))
 }
 
@@ -377,6 +391,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(kept.properties.text("displayName"), "The Countess");
+        assert_eq!(kept.properties.text("fileAs"), "Lovelace, Ada");
+        let filed = patched(&kept, json!({"surname": "Byron", "fileAs": "Countess"})).unwrap();
+        assert_eq!(filed.properties.text("fileAs"), "Countess");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What to do with a save, decided from what is known. Pure: no clock, no I/O.
 
 use crate::graph::{Error, Write};
-use crate::model::{ChangeKey, ContactId};
+use crate::model::{ChangeKey, ContactId, Field};
 use crate::store::Job;
 use crate::vcard::Card;
 
@@ -38,7 +38,13 @@ pub(super) fn compare(job: &Job, theirs: &Card, is_last: bool) -> Next {
 
 /// The change that turns `base` into `ours`, for the version `key`; `None` when there is nothing to change.
 pub(super) fn update(id: &ContactId, key: &ChangeKey, base: &Card, ours: &Card) -> Option<Write> {
-    let patch = base.contact.patch_to(&ours.contact);
+    let mut patch = base.contact.patch_to(&ours.contact);
+    let is_renamed = patch.iter().any(|(field, _)| field.is_name_part());
+    if is_renamed && !patch.touches(Field::FileAs) && base.has_own_file_as() {
+        // The service may make it anew with the name, as it does the display name (vcard-mapping 2).
+        let file_as = ours.contact.get(Field::FileAs).cloned();
+        patch.insert(Field::FileAs, file_as);
+    }
     let residue = (base.residue != ours.residue).then(|| ours.residue.encode());
     if patch.is_empty() && residue.is_none() {
         return None;

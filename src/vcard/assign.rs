@@ -280,10 +280,14 @@ fn shadows<'a>(
     for (slot, numbered) in placed {
         lines_of.entry(slot).or_default().push_back(numbered);
     }
-    // A line as we showed it is our spelling, even where its slot is now spelled otherwise.
-    let ours: BTreeSet<String> = shown
+    // A line as we showed it is our spelling, even where its slot is now spelled otherwise; once more, it is the user's.
+    let mut ours = shown
         .map(|shown| canonical(&shown.card.contact, version))
         .unwrap_or_default();
+    let mut is_ours = |line: &str| {
+        let left = ours.get_mut(line).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
+    };
     let slots = slots::slots(contact);
     let canonical = compose::lines(contact, &slots, version);
     let mut lines = Vec::new();
@@ -294,7 +298,7 @@ fn shadows<'a>(
         let Some(line) = lines_of.get_mut(slot.slot()).and_then(VecDeque::pop_front) else {
             continue;
         };
-        let is_covered = ours.contains(&line.1.raw)
+        let is_covered = is_ours(&line.1.raw)
             || canonical.is_some_and(|canonical| essence::is_covered(&line.1, &canonical));
         let is_known = known.contains(&(slot.slot(), line.1.raw.as_str()));
         lines.push((slot, line, !is_covered || is_known));
@@ -310,10 +314,10 @@ fn shadows<'a>(
         .collect()
 }
 
-/// The lines we would write for a contact.
-fn canonical(contact: &Contact, version: Version) -> BTreeSet<String> {
+/// The lines we would write for a contact, and how often.
+fn canonical(contact: &Contact, version: Version) -> BTreeMap<String, usize> {
     let lines = compose::lines(contact, &slots::slots(contact), version);
-    lines.into_iter().flatten().map(|line| line.raw).collect()
+    counted(lines.into_iter().flatten().map(|line| line.raw))
 }
 
 /// What is remembered about the contact and never a line. A given name that is there now is the

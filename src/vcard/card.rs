@@ -121,6 +121,12 @@ impl Card {
             && (base.residue == ours.residue || self.residue == ours.residue)
     }
 
+    /// Whether the contact is filed under something that its names do not make.
+    #[must_use]
+    pub fn has_own_file_as(&self) -> bool {
+        !self.contact.text(Field::FileAs).is_empty() && slots::shows_file_as(&self.contact)
+    }
+
     /// The file name a user chose for this contact (behaviour 1.6).
     #[must_use]
     pub fn file_name_hint(&self) -> Option<&str> {

@@ -153,11 +153,19 @@ pub(super) fn shows_file_as(contact: &Contact) -> bool {
         text(Field::MiddleName),
         text(Field::Surname),
     );
+    let joined = |parts: &[&str], joint: &str| {
+        let parts: Vec<&str> = parts
+            .iter()
+            .copied()
+            .filter(|part| !part.is_empty())
+            .collect();
+        parts.join(joint)
+    };
     let usual = [
         shown_name(contact),
-        format!("{surname}, {given}"),
-        format!("{surname}, {given} {middle}"),
-        format!("{given} {surname}"),
+        joined(&[surname, given], ", "),
+        joined(&[surname, &joined(&[given, middle], " ")], ", "),
+        joined(&[given, surname], " "),
         text(Field::CompanyName).to_owned(),
     ];
     !usual.iter().any(|form| form == text(Field::FileAs))

@@ -135,6 +135,32 @@ fn a_name_brings_the_display_name_along() {
 
 /// 1.5 "A user's own save never renames the file under the editor."
 #[test]
+fn what_a_contact_is_filed_under_stays_or_follows_the_name() {
+    let Some(book) = Book::open() else { return };
+    let names = [("Byron", "King"), ("King", "Noel")];
+    for ((old, new), filed) in names.into_iter().zip(["Byron, Ada", "The Countess"]) {
+        book.world.api().patch(&book.id, json!({"fileAs": filed}));
+        book.calm();
+        let text = book.text();
+        let is_shown = text.contains("\r\nX-MSGRAPH-FILE-AS:The Countess\r\n");
+        assert_eq!(is_shown, filed == "The Countess", "{text}");
+        let renamed = text.replace(&format!("N:{old};"), &format!("N:{new};"));
+        fs::write(book.path(), &renamed).unwrap();
+        let mut patch = json!({"surname": new, "displayName": "Ada Byron"});
+        if is_shown {
+            patch["fileAs"] = json!(filed);
+        }
+        book.one_patch(&patch);
+        let now = if is_shown { filed } else { "King, Ada" };
+        assert_eq!(book.contact()["fileAs"], now);
+        book.calm();
+        assert_eq!(book.text(), renamed);
+        let other = book.world.mounting().at(new).state(new).start();
+        assert_eq!(other.read(ADA), renamed);
+    }
+}
+
+#[test]
 fn a_new_display_name_does_not_rename_the_file() {
     let Some(book) = Book::open() else { return };
     let text = book
@@ -173,15 +199,17 @@ fn a_removed_line_is_cleared_and_a_list_is_sent_whole() {
 #[test]
 fn a_value_that_the_service_changes_shows_in_the_file() {
     let Some(book) = Book::open() else { return };
-    // An address with nothing after its last dot vanishes there.
-    let text = book
-        .text()
-        .replace("TITLE:", "EMAIL:nonsense@example.\r\nTITLE:");
+    // Whoever is in the directory has the name there.
+    let text = book.text().replace(
+        "TEL;",
+        "EMAIL;X-DISPLAY-NAME=\"The boss\":robin.fjord@sandbox.example\r\nTEL;",
+    );
     fs::write(book.path(), &text).unwrap();
     let before = fs::metadata(book.path()).unwrap().modified().unwrap();
     assert_eq!(book.text(), text);
     book.mount.in_step();
-    assert!(!book.text().contains("nonsense"), "{}", book.text());
+    let shown = text.replace("The boss", "Robin Fjord");
+    assert_eq!(book.text(), shown);
     assert!(fs::metadata(book.path()).unwrap().modified().unwrap() > before);
     let settled = book.text();
     assert_eq!(book.world.patches().len(), 1);

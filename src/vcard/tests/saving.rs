@@ -265,3 +265,12 @@ fn of_two_equal_lines_one_is_the_fields() {
         "what was removed is the double"
     );
 }
+
+#[test]
+fn a_line_of_ours_that_is_doubled_is_the_users() {
+    let card = Card::from_server(ada(), Residue::default());
+    let (one, two) = ("EMAIL;PREF=1:a@x\n", "EMAIL;PREF=1:a@x\nEMAIL;PREF=1:a@x\n");
+    let after = edited(&card, |text| text.replace(one, two));
+    let text = String::from_utf8(render(&after, Some(&id()), LF)).unwrap();
+    assert!(text.contains(two), "{text}");
+}
