@@ -303,11 +303,12 @@ fn shadows<'a>(
         let is_known = known.contains(&(slot.slot(), line.1.raw.as_str()));
         lines.push((slot, line, !is_covered || is_known));
     }
-    let is_spelled = |of: &Meaning| lines.iter().any(|(slot, _, is)| *is && *slot == of);
-    let is_shadow = |(slot, _, is): &&(&Meaning, _, bool)| {
-        // Of two equal addresses the order is that of their spellings, so that each has one or none has.
-        *is || (matches!(slot, Meaning::Email(_)) && is_spelled(slot))
+    // Of two equal addresses the order is that of their spellings, so that each has one or none has.
+    let is_spelled = |of: &Meaning| {
+        let mut spelled = lines.iter().filter(|(_, _, is)| *is);
+        spelled.any(|(slot, ..)| slot.is_same_address(of))
     };
+    let is_shadow = |(slot, _, is): &&(&Meaning, _, bool)| *is || is_spelled(slot);
     let shadows = lines.iter().filter(is_shadow);
     shadows
         .map(|(slot, line, _)| (slot.slot(), *line))

@@ -9,6 +9,9 @@ use ::vcard::tree::wire::VcardWire;
 
 use super::{escape, scan};
 
+/// Comes behind every preference.
+pub(super) const NO_PREFERENCE: u8 = 101;
+
 /// An unfolded line, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
@@ -105,11 +108,11 @@ impl Line {
         escape::unescape(&self.value)
     }
 
-    /// The preference, 1 to 100, lower is better; 101 when none is given. A 3.0 `TYPE=pref` is 1.
+    /// The preference, 1 to 100, lower is better; [`NO_PREFERENCE`] when none is given. A 3.0 `TYPE=pref` is 1.
     pub(super) fn preference(&self) -> u8 {
         let stated = self.param("PREF").find_map(|value| value.parse().ok());
         let preferred = || self.types().iter().any(|kind| kind == "pref").then_some(1);
-        stated.or_else(preferred).unwrap_or(101)
+        stated.or_else(preferred).unwrap_or(NO_PREFERENCE)
     }
 }
 
@@ -153,6 +156,22 @@ impl From<&VcardParamNode<'_>> for Param {
             values,
         }
     }
+}
+
+/// A kept line that prefers itself to no other.
+pub(super) fn without_preference(raw: &str) -> String {
+    let Some(mut line) = Line::parse(raw) else {
+        return raw.to_owned();
+    };
+    for param in line.params.iter_mut().filter(|param| param.name == "TYPE") {
+        param
+            .values
+            .retain(|kind| !kind.eq_ignore_ascii_case("pref"));
+    }
+    line.params
+        .retain(|param| param.name != "PREF" && !param.values.is_empty());
+    line.write_raw();
+    line.raw
 }
 
 /// Whether a kept line can stand in a card: what somebody else left in the residue need not be one.

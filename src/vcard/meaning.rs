@@ -121,6 +121,11 @@ impl Meaning {
         }
     }
 
+    /// Whether both are about one e-mail address, whatever name is beside it.
+    pub(super) fn is_same_address(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Email(a), Self::Email(b)) if a.address == b.address)
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Self::Text(_, text) | Self::Item(_, text) => text.is_empty(),

@@ -1,7 +1,7 @@
 //! Bringing what comes from the service into the form a card has, so that a card read back from its
 //! own text is the same card.
 
-use super::meaning::without_doubles;
+use super::meaning::{Meaning, without_doubles};
 use super::residue::{Entry, ODD, Residue, UNMAPPED};
 use super::{line, shadow, slots};
 use crate::model::{Address, Contact, Email, Field, Value};
@@ -21,10 +21,14 @@ pub(super) fn clean(contact: &Contact) -> Contact {
 pub(super) fn residue(contact: &Contact, residue: &Residue) -> Residue {
     let slots = slots::slots(contact);
     let held = shadow::pick(contact, &slots, residue);
-    let shadows = slots
-        .iter()
-        .zip(held)
-        .filter_map(|(slot, raw)| raw.map(|raw| Entry::new(slot.slot(), raw)));
+    let is_in_order = shadow::is_in_order(&slots, &held);
+    let shadows = slots.iter().zip(held).filter_map(|(slot, raw)| {
+        let mut entry = Entry::new(slot.slot(), raw?);
+        if !is_in_order && matches!(slot, Meaning::Email(_)) {
+            entry.line = line::without_preference(&entry.line);
+        }
+        Some(entry)
+    });
     let (unmapped, odd): (Vec<&str>, Vec<&str>) = residue
         .lines_of(UNMAPPED)
         .partition(|line| line::is_presentable(line));

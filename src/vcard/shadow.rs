@@ -1,7 +1,7 @@
 //! Shadow lines: a user's spelling of a value the service also holds, shown as long as the service's
 //! value is still that value (vcard-mapping 6).
 
-use super::line::{Line, is_presentable};
+use super::line::{Line, NO_PREFERENCE, is_presentable};
 use super::meaning::Meaning;
 use super::residue::{Entry, Residue};
 use crate::model::{Contact, Field};
@@ -27,6 +27,24 @@ pub(super) fn pick<'a>(
         Some(kept.remove(at).2)
     };
     slots.iter().map(pick).collect()
+}
+
+/// Whether the order of the e-mail addresses is the one that a user's lines say. It was changed elsewhere where it is not,
+/// for the first is the preferred one (vcard-mapping 2).
+pub(super) fn is_in_order(slots: &[Meaning], shown: &[Option<&str>]) -> bool {
+    let emails = slots
+        .iter()
+        .zip(shown)
+        .filter(|(slot, _)| matches!(slot, Meaning::Email(_)));
+    let user = |raw: &str| Line::parse(raw).map_or(NO_PREFERENCE, |line| line.preference());
+    emails
+        .enumerate()
+        .map(|(at, (_, shown))| match shown {
+            Some(raw) => user(raw),
+            None if at == 0 => 1,
+            None => NO_PREFERENCE,
+        })
+        .is_sorted()
 }
 
 /// Whether a residue slot is that of a shadow line.

@@ -274,3 +274,27 @@ fn a_line_of_ours_that_is_doubled_is_the_users() {
     let text = String::from_utf8(render(&after, Some(&id()), LF)).unwrap();
     assert!(text.contains(two), "{text}");
 }
+
+#[test]
+fn an_order_of_addresses_made_elsewhere_outlasts_another_edit() {
+    let text = "BEGIN:VCARD\nFN:x\nEMAIL;TYPE=home;PREF=1:a@x\nEMAIL;TYPE=work;PREF=2:b@x\nNOTE:n\nEND:VCARD\n";
+    let card = read(text.as_bytes(), None, LF).unwrap();
+    for turned in [["b@x", "a@x"], ["a@x", "b@x"]] {
+        let turned = turned.map(|address| email(address, address)).to_vec();
+        let mut contact = card.contact.clone();
+        contact.set(Field::EmailAddresses, Value::Emails(turned));
+        let card = Card::from_server(contact, card.residue.clone());
+        let text = String::from_utf8(render(&card, Some(&id()), LF)).unwrap();
+        let same = read(text.as_bytes(), Some((&card, Some(&id()))), LF).unwrap();
+        assert_eq!(same, card, "{text}");
+        let after = edited(&card, |text| text.replace("NOTE:n", "NOTE:m"));
+        let patch = card.contact.patch_to(&after.contact);
+        let fields: Vec<_> = patch.iter().map(|(field, _)| field).collect();
+        assert_eq!(fields, [Field::PersonalNotes]);
+        assert_eq!(after.residue, card.residue);
+        assert!(
+            text.contains("TYPE=home") && text.contains("TYPE=work"),
+            "{text}"
+        );
+    }
+}
