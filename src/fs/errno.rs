@@ -45,9 +45,10 @@ fn card(kind: &CardErrorKind) -> Errno {
         | CardErrorKind::Version
         | CardErrorKind::NotAPicture
         | CardErrorKind::Nameless => Errno::EINVAL,
-        CardErrorKind::Encoding => Errno::EILSEQ,
+        CardErrorKind::Encoding | CardErrorKind::Charset(_) => Errno::EILSEQ,
         CardErrorKind::Group => Errno::EOPNOTSUPP,
         CardErrorKind::TooLong { .. }
+        | CardErrorKind::TooMuch { .. }
         | CardErrorKind::PictureTooLong { .. }
         | CardErrorKind::TooMany { .. } => Errno::EFBIG,
     }

@@ -42,8 +42,13 @@ pub(super) fn assign(
         carry_over(&mut contact, &shown.card.contact, style);
     }
     let shadows = shadows(&contact, placed, shown, style.version);
-    let kept = left.iter().chain(shadows.iter().map(|(_, line)| line));
-    kept.copied().try_for_each(check_length)?;
+    let kept = || {
+        left.iter()
+            .chain(shadows.iter().map(|(_, line)| line))
+            .copied()
+    };
+    kept().try_for_each(check_length)?;
+    let longest = kept().max_by_key(|(_, line)| line.raw.len());
     let unmapped = left
         .iter()
         .map(|(_, line)| Entry::new(UNMAPPED, line.raw.as_str()));
@@ -56,10 +61,7 @@ pub(super) fn assign(
         notes(shown, &contact),
     );
     match residue.encode().as_str().len() {
-        size if size > MAX_RESIDUE => Err(CardError::whole(CardErrorKind::TooLong {
-            size,
-            limit: MAX_RESIDUE,
-        })),
+        size if size > MAX_RESIDUE => Err(too_much(size, longest)),
         // Of equal values the spellings are shown in the order of the slots.
         _ => {
             let residue = settle::residue(&contact, &residue);
@@ -331,6 +333,17 @@ fn notes(shown: Option<Shown<'_>>, contact: &Contact) -> Vec<Entry> {
         notes.retain(|note| note.slot != INVENTED_GIVEN_NAME);
     }
     notes
+}
+
+fn too_much(size: usize, longest: Option<&Numbered>) -> CardError {
+    let kind = CardErrorKind::TooMuch {
+        size,
+        limit: MAX_RESIDUE,
+    };
+    match longest {
+        Some((number, line)) => CardError::at(*number, kind).property(&line.name),
+        None => CardError::whole(kind),
+    }
 }
 
 fn check_length((number, line): &Numbered) -> Result<(), CardError> {

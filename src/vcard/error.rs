@@ -36,6 +36,8 @@ pub enum CardErrorKind {
     Version,
     /// Bytes that are neither UTF-8 nor in a declared character set.
     Encoding,
+    /// Bytes that are no text in the character set that their line declares, or in one that is not known.
+    Charset(String),
     /// Nothing to name the contact by.
     Nameless,
     /// A contact group.
@@ -43,6 +45,13 @@ pub enum CardErrorKind {
     /// A file, property or residue above what can be read or kept.
     TooLong {
         /// The size found, in bytes.
+        size: usize,
+        /// The most that is taken, in bytes.
+        limit: usize,
+    },
+    /// More lines without a field than can be kept; the property is that of the longest.
+    TooMuch {
+        /// What would have to be kept, in bytes.
         size: usize,
         /// The most that is taken, in bytes.
         limit: usize,
@@ -87,6 +96,10 @@ impl CardError {
 }
 
 impl CardErrorKind {
+    pub(super) fn charset(label: &str) -> Self {
+        Self::Charset(excerpt(label))
+    }
+
     pub(super) fn syntax(text: &str) -> Self {
         Self::Syntax(excerpt(text))
     }
@@ -119,6 +132,9 @@ impl fmt::Display for CardError {
             CardErrorKind::Encoding => {
                 write!(f, "{property}: not UTF-8, and no CHARSET is declared")
             }
+            CardErrorKind::Charset(label) => {
+                write!(f, "{property}: not text in the declared CHARSET {label}")
+            }
             CardErrorKind::Nameless => f.write_str("a contact needs FN, N, ORG, EMAIL or TEL"),
             CardErrorKind::Group => {
                 write!(
@@ -137,6 +153,14 @@ impl fmt::Display for CardError {
                     } else {
                         ""
                     }
+                )
+            }
+            CardErrorKind::TooMuch { size, limit } => {
+                write!(
+                    f,
+                    "{property} and the other lines that Outlook has no field for ({}) do not fit: {} can be kept on the server",
+                    kib(*size),
+                    kib(*limit)
                 )
             }
             CardErrorKind::NotAPicture => {

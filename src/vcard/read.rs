@@ -127,7 +127,7 @@ fn scanned(bytes: &[u8]) -> Result<Scanned, CardError> {
 
 /// An error of a line; of bytes in no known character set it says which is the first.
 fn refused(bytes: &[u8], number: usize, kind: CardErrorKind) -> CardError {
-    let is_encoding = kind == CardErrorKind::Encoding;
+    let is_encoding = matches!(kind, CardErrorKind::Encoding | CardErrorKind::Charset(_));
     let error = CardError::at(number, kind);
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
     let odd = lines.find(|(at, line)| at + 1 >= number && std::str::from_utf8(line).is_err());

@@ -154,13 +154,13 @@ fn decoded_value(line: &Line, is_widened: bool, is_quoted: bool) -> Result<Strin
         .param("CHARSET")
         .next()
         .filter(|_| is_widened || is_quoted);
+    let wrong = || charset.map_or(CardErrorKind::Encoding, CardErrorKind::charset);
     match charset.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes())) {
         Some(encoding) => {
             let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes);
-            text.map(std::borrow::Cow::into_owned)
-                .ok_or(CardErrorKind::Encoding)
+            text.map(std::borrow::Cow::into_owned).ok_or_else(wrong)
         }
-        None => String::from_utf8(bytes).map_err(|_| CardErrorKind::Encoding),
+        None => String::from_utf8(bytes).map_err(|_| wrong()),
     }
 }
 

@@ -60,7 +60,7 @@ fn each_refusal_says_where_and_why() {
                 "FN:x{}",
                 format!("\nX-A:{}", "a".repeat(9 << 10)).repeat(3)
             )),
-            "the card (28 KiB) does not fit: 24 KiB can be kept on the server".into(),
+            "line 6: X-A and the other lines that Outlook has no field for (28 KiB) do not fit: 24 KiB can be kept on the server".into(),
         ),
     ] {
         assert_eq!(refusal(text), sentence, "{}", &text[..text.len().min(80)]);
@@ -174,6 +174,25 @@ fn hostile_sizes_are_refused() {
             "{kind:?}"
         );
     }
+}
+
+#[test]
+fn a_refusal_names_the_charset_or_the_longest_line() {
+    let said = |text: &str| read(text.as_bytes(), None, LF).unwrap_err().to_string();
+    let quoted = |charset: &str| {
+        let head = format!("NOTE;CHARSET={charset};ENCODING=QUOTED-PRINTABLE");
+        said(&card(&format!("FN:x\n{head}:caf=E9")))
+    };
+    for charset in ["UTF-8", "X-OURS"] {
+        let expected = format!("line 4: NOTE: not text in the declared CHARSET {charset}");
+        assert_eq!(quoted(charset), expected);
+    }
+    let lines = [("X-A", 9000), ("X-B", 12_000), ("X-C", 9000)];
+    let lines = lines.map(|(name, size)| format!("{name}:{}", "a".repeat(size)));
+    assert_eq!(
+        said(&card(&format!("FN:x\n{}", lines.join("\n")))),
+        "line 5: X-B and the other lines that Outlook has no field for (30 KiB) do not fit: 24 KiB can be kept on the server"
+    );
 }
 
 /// A file without a charset whose foreign byte is in the name of a parameter.
