@@ -107,12 +107,11 @@ impl CardErrorKind {
 
 impl fmt::Display for CardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line > 0 {
-            write!(f, "line {}", self.line)?;
-            if self.column > 1 {
-                write!(f, ", column {}", self.column)?;
-            }
-            f.write_str(": ")?;
+        let line = (self.line > 0).then(|| format!("line {}", self.line));
+        let column = (self.column > 1).then(|| format!("column {}", self.column));
+        let place: Vec<String> = line.into_iter().chain(column).collect();
+        if !place.is_empty() {
+            write!(f, "{}: ", place.join(", "))?;
         }
         let property = self.property.as_deref().unwrap_or("the card");
         match &self.kind {
@@ -210,6 +209,14 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "line 7: \"this line has no colon\" is not \"NAME:value\"; is a continuation line missing its leading space?"
+        );
+        // Whoever knows the line better says it before.
+        let error = CardError::whole(CardErrorKind::Encoding)
+            .column(9)
+            .property("NOTE");
+        assert_eq!(
+            error.to_string(),
+            "column 9: NOTE: not UTF-8, and no CHARSET is declared"
         );
         let error = CardError::whole(CardErrorKind::TooLong {
             size: 61 * 1024,

@@ -11,6 +11,8 @@ use super::compare;
 /// What happens to each file: `ok`, or the kind of the error and where it is.
 const OWN: &str = include_str!("../fixtures/cards.txt");
 const CORPUS: &str = include_str!("../fixtures/corpus.txt");
+/// Every property with a field or an alias, and some without.
+const LONE: &str = include_str!("../fixtures/lone.txt");
 
 /// Every way in which cards are written.
 pub(crate) const STYLES: [Style; 4] = [
@@ -42,7 +44,7 @@ pub(crate) fn written() -> Vec<(String, Style, Vec<u8>)> {
     let dirs = [Some(own()), shared()];
     let files = dirs.into_iter().flatten().flat_map(|dir| files(&dir));
     let mut written = Vec::new();
-    for (name, bytes) in files {
+    for (name, bytes) in files.chain(lone()) {
         for style in STYLES {
             if let Ok(Said { card, photo }) = vcard::read_all(&bytes, None, style) {
                 let id = ContactId::new("AAMk");
@@ -52,6 +54,14 @@ pub(crate) fn written() -> Vec<(String, Style, Vec<u8>)> {
         }
     }
     written
+}
+
+/// Each of the properties alone, under its line.
+fn lone() -> impl Iterator<Item = (String, Vec<u8>)> {
+    LONE.lines().map(|line| {
+        let text = format!("BEGIN:VCARD\nVERSION:4.0\nFN:Ada\n{line}\nEND:VCARD\n");
+        (line.to_owned(), text.into_bytes())
+    })
 }
 
 /// Says that the corpus is not here; fails where `CI` is `true`.
