@@ -13,17 +13,17 @@ pub(super) fn uri(value: &str) -> String {
     escaped(value, |_| false)
 }
 
-/// The text an escaped value stands for.
+/// The text an escaped value stands for. A backslash that escapes nothing, as in `C:\temp`, stands for itself.
 pub(super) fn unescape(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
         match c {
-            '\\' => out.push(match chars.next() {
-                Some('n' | 'N') => '\n',
-                Some(other) => other,
-                None => '\\',
-            }),
+            '\\' => match chars.next() {
+                Some('n' | 'N') => out.push('\n'),
+                Some(other) if other.is_alphanumeric() => out.extend(['\\', other]),
+                other => out.push(other.unwrap_or('\\')),
+            },
             _ => out.push(c),
         }
     }
@@ -105,6 +105,7 @@ mod tests {
     #[test]
     fn liberal_in_what_it_reads() {
         assert_eq!(unescape(r"a\Nb\:c\"), "a\nb:c\\");
+        assert_eq!(unescape(r"C:\temp\1\\x\,"), r"C:\temp\1\x,");
         assert_eq!(unescape_param("a^b^"), "a^b^");
         assert_eq!(unescape_param("\"x"), "\"x");
     }

@@ -294,6 +294,7 @@ fn plain(value: &str) -> String {
         match c {
             '\\' => match chars.next() {
                 Some('n' | 'N') => out.push('\u{2028}'),
+                Some(other) if other.is_alphanumeric() => out.extend(['\\', other]),
                 other => out.extend(other),
             },
             c => out.push(c),
