@@ -1,6 +1,8 @@
 //! The first thing anybody does: mount, look around, read a card, unmount.
 
 mod support;
+#[path = "mount_smoke/system.rs"]
+mod system;
 
 use serde_json::json;
 

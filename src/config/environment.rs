@@ -7,12 +7,20 @@ use std::collections::HashMap;
 pub struct Environment(HashMap<String, String>);
 
 impl Environment {
-    /// The environment this process was started with. Values that are not UTF-8 count as unset.
+    /// The environment this process was started with. Values that are not UTF-8 count as unset. `HOME` is what the system
+    /// knows of the user where it is unset, as it is in what systemd runs for a line of fstab(5).
     #[must_use]
     pub fn of_process() -> Self {
-        std::env::vars_os()
+        let mut environment: Self = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
+            .collect();
+        if environment.get("HOME").is_none()
+            && let Some(home) =
+                std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok())
+        {
+            environment.0.insert("HOME".to_owned(), home);
+        }
+        environment
     }
 
     /// The value of a variable, if it is set and not empty.

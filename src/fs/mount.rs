@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
+use rustix::fs::{AtFlags, CWD, StatxFlags};
 use rustix::mount::UnmountFlags;
 
 use super::notify::{Changes, Telling};
@@ -40,6 +41,8 @@ pub type OnEnd = Box<dyn Fn() + Send + Sync>;
 /// A live mount.
 pub struct Mounted {
     dir: PathBuf,
+    /// The kernel's number of the mount.
+    number: Option<u64>,
     /// Never dropped: dropping would unmount whatever is mounted at that path by then.
     _session: ManuallyDrop<BackgroundSession>,
     telling: Telling,
@@ -97,6 +100,7 @@ impl Mounted {
         let session = ManuallyDrop::new(session.spawn()?);
         Ok(Self {
             dir: dir.to_owned(),
+            number: mount_number(dir),
             _session: session,
             telling,
             ended,
@@ -108,7 +112,9 @@ impl Mounted {
     /// Takes the mount down, lazily if a program still uses it, and answers whoever waits.
     pub fn unmount(mut self) {
         self.waits.close();
-        if let Err(error) = detach(&self.dir) {
+        if !self.is_gone()
+            && let Err(error) = detach(&self.dir)
+        {
             tracing::warn!(%error, "unmounting failed");
         }
         let _still_used = self.ended.recv_timeout(Duration::from_secs(2));
@@ -116,6 +122,12 @@ impl Mounted {
         if let Some(thread) = self.wait_thread.take() {
             let _panicked = thread.join();
         }
+    }
+
+    /// Whether it was taken down from outside. What is seen there then is not ours: the mount that mounts on demand, say.
+    fn is_gone(&self) -> bool {
+        let numbers = mount_number(&self.dir).zip(self.number);
+        numbers.is_some_and(|(now, own)| now != own)
     }
 }
 
@@ -149,6 +161,14 @@ fn explain(error: &io::Error) -> io::Error {
         _ => "see `contactfs doctor`",
     };
     io::Error::new(error.kind(), format!("cannot mount: {error}; {hint}"))
+}
+
+/// The number of the topmost mount at a directory, asked of nobody but the kernel; `None` from one that is too old to tell.
+fn mount_number(dir: &Path) -> Option<u64> {
+    let flags = AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let found = rustix::fs::statx(CWD, dir, flags, StatxFlags::MNT_ID).ok()?;
+    let is_told = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::MNT_ID);
+    is_told.then_some(found.stx_mnt_id)
 }
 
 /// Takes down whatever is mounted at `dir`, even while programs use it.
