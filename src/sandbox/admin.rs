@@ -41,7 +41,7 @@ pub(super) fn answer(service: &Service, request: &Request) -> Reply {
         ("POST", "certificates") => certificate(&mut state, &body),
         ("GET", "subscriptions") => Ok(state.subscriptions.summary()),
         ("POST", "subscriptions/lifecycle") => lifecycle(&mut state, &body),
-        ("POST", "move") => move_contact(&mut state, &body),
+        ("POST", "move") => move_item(&mut state, &body),
         ("POST", "birthday") => birthday(&mut state, &body),
         (method, path) => command(&mut state, method, path).map(|()| json!({})),
     };
@@ -187,21 +187,29 @@ fn field(request: &Request, body: &Value, name: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Moves a contact as a person does in Outlook, which v1.0 cannot (graph-facts 2.5).
-fn move_contact(state: &mut State, body: &Value) -> Result<Value, Refusal> {
+/// Moves a contact, or a folder, as a person does in Outlook, which v1.0 cannot (graph-facts 2.4, 2.5).
+fn move_item(state: &mut State, body: &Value) -> Result<Value, Refusal> {
     let mailbox = &mut state.mailbox;
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-    let number = item(mailbox, text("id"))?;
-    let target = match text("folder") {
-        "contacts" => DEFAULT_FOLDER,
-        id => mailbox
+    let read = |id| {
+        mailbox
             .ids
             .read_folder(id)
-            .ok_or_else(Refusal::malformed_id)?,
+            .ok_or_else(Refusal::malformed_id)
     };
-    mailbox.contact(number)?;
+    let target = match text("folder") {
+        "contacts" => DEFAULT_FOLDER,
+        id => read(id)?,
+    };
     mailbox.folder(target)?;
-    mailbox.move_contact(number, target);
+    if let Ok(number) = read(text("id")) {
+        mailbox.folder(number)?;
+        mailbox.move_folder(number, target);
+    } else {
+        let number = item(mailbox, text("id"))?;
+        mailbox.contact(number)?;
+        mailbox.move_contact(number, target);
+    }
     Ok(json!({}))
 }
 

@@ -326,6 +326,23 @@ impl Mailbox {
         self.changes.push(Change::Folder(number));
     }
 
+    /// Puts a folder, with all that is in it, into another.
+    pub(super) fn move_folder(&mut self, number: Number, parent: Number) {
+        let revision = self.next_revision();
+        let Some(folder) = self.folders.get_mut(&number) else {
+            return;
+        };
+        let before = (folder.parent.replace(parent), folder.revision);
+        folder.revision = revision;
+        if before.0 == Some(DEFAULT_FOLDER) {
+            self.top_folders.remove(number, before.1, revision);
+        }
+        if parent == DEFAULT_FOLDER {
+            self.top_folders.put(number, None, revision);
+        }
+        self.changes.push(Change::Folder(number));
+    }
+
     /// Deletes a folder with all that is in it (graph-facts 2.4).
     pub(super) fn delete_folder(&mut self, number: Number) {
         let children: Vec<Number> = self

@@ -130,6 +130,13 @@ fn folders_of_elsewhere_are_told() {
     let renamed = stream.hears("another name", is("folder_renamed", "Office"));
     assert_eq!(renamed["from"], "Work");
 
+    api.move_to(&team, "contacts");
+    let moved = stream.hears("another place", is("folder_renamed", "Team"));
+    assert_eq!(moved["from"], "Office/Team");
+    assert_eq!(mount.list("Team"), ["Ada.vcf"]);
+    api.move_to(&team, &work);
+    stream.hears("and back", is("folder_renamed", "Office/Team"));
+
     fs::create_dir(mount.path("Mine")).unwrap();
     stream.hears("a folder made here", is("sent", "Mine"));
     fs::rename(mount.path("Mine"), mount.path("Ours")).unwrap();
@@ -149,7 +156,7 @@ fn folders_of_elsewhere_are_told() {
         let event = line["event"].as_str().unwrap_or_default();
         event.starts_with("folder_")
     });
-    assert_eq!(told.count(), 5, "{lines:#?}");
+    assert_eq!(told.count(), 7, "{lines:#?}");
     mount.unmount();
 }
 

@@ -54,7 +54,7 @@ impl Api {
         self.json("DELETE", &format!("/contacts/{id}"), None, 204);
     }
 
-    /// Moves a contact to a folder (id, or `contacts` for the default one) as Outlook can and Graph cannot.
+    /// Moves a contact or a folder to a folder (id, or `contacts` for the default one) as Outlook can and Graph cannot.
     #[track_caller]
     pub fn move_to(&self, id: &str, folder: &str) {
         self.control("POST", "move", &json!({"id": id, "folder": folder}));
