@@ -165,6 +165,15 @@ impl Engine {
         self.health().connection()
     }
 
+    /// As [`Engine::connection`], for people: a pause that is waited out, and therefore fails nothing, is one too.
+    #[must_use]
+    pub fn shown_connection(&self) -> Connection {
+        match (self.connection(), self.client.throttled_until()) {
+            (Connection::Online, Some(until)) => Connection::Throttled { until },
+            (connection, _) => connection,
+        }
+    }
+
     /// Pulls and pushes now instead of at the next turn.
     pub fn nudge(&self) {
         self.resume();

@@ -50,6 +50,60 @@ fn traffic_is_counted() {
     assert_eq!(last["answers"], latency["answers"], "{latency}");
 }
 
+/// "throttled (with until)": also for a pause that is short enough to be waited out.
+#[test]
+fn a_pause_is_shown_with_its_end() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::sample();
+    let mount = world.mount(OFTEN);
+    mount.in_step();
+    let pause = FaultAction::Status {
+        code: 429,
+        error_code: "TooManyRequests".to_owned(),
+        retry_after: Some(6),
+        empty_body: false,
+    };
+    world.fail(None, "", 1, pause);
+    let connection = || mount.status()["mounts"][0]["connection"].clone();
+    let until = eventually(SOON, "the pause is shown", || {
+        let connection = connection();
+        (connection["state"] == "throttled").then(|| connection["until"].clone())
+    });
+    let until: jiff::Timestamp = until.as_str().unwrap().parse().unwrap();
+    let left = until.duration_since(jiff::Timestamp::now()).as_secs_f64();
+    assert!((1.0..=6.0).contains(&left), "{left}");
+    eventually(SOON, "it is over", || connection()["state"] == "online");
+    assert!(jiff::Timestamp::now() >= until);
+    mount.unmount();
+}
+
+/// "request-ids in logs": by them the service finds a request in its own.
+#[test]
+fn requests_are_logged_with_both_their_ids() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::sample();
+    let mount = world.mount(&["-vv"]);
+    mount.in_step();
+    let said = mount.stderr();
+    let requests = said.lines().filter(|line| line.contains("graph request"));
+    let requests: Vec<&str> = requests.collect();
+    assert!(requests.len() > 2, "{said}");
+    for entry in world.log().iter().filter(|entry| entry.batch.is_none()) {
+        let mut headers = entry.request_headers.iter();
+        let (_, id) = headers
+            .find(|(name, _)| name == "client-request-id")
+            .unwrap();
+        let line = requests.iter().find(|line| line.contains(&**id));
+        let line = line.unwrap_or_else(|| panic!("{id} in {requests:#?}"));
+        assert!(line.contains(" request_id=\""), "{line}");
+    }
+    mount.unmount();
+}
+
 #[test]
 fn metrics_are_those_of_the_status() {
     if !fuse_or_skip() {
