@@ -162,7 +162,16 @@ impl Engine {
     /// Whether the service answers, and until when it is left alone.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        self.health().connection()
+        let known = self.health().connection();
+        match self.client.throttled_until() {
+            Some(until) if known.is_online() => Connection::Throttled { until },
+            _ => known,
+        }
+    }
+
+    /// Whether the last request was answered.
+    fn is_online(&self) -> bool {
+        self.health().connection().is_online()
     }
 
     /// As [`Engine::connection`], for people: a pause that is waited out, and therefore fails nothing, is one too.
@@ -183,7 +192,7 @@ impl Engine {
 
     /// The machine has another network: what was out of reach may not be any more.
     pub fn network_changed(&self) {
-        if !self.connection().is_online() {
+        if !self.is_online() {
             self.nudge();
         }
     }
@@ -269,14 +278,14 @@ impl Engine {
         self.resume();
         let mut sent = false;
         for _ in 0..SYNC_TRIES {
-            if !self.connection().is_online() {
+            if !self.is_online() {
                 self.pull_all().await?;
             }
-            while self.has_pending()? && self.connection().is_online() {
+            while self.has_pending()? && self.is_online() {
                 self.outbox.notify_one();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            sent = self.connection().is_online();
+            sent = self.is_online();
             if sent {
                 break;
             }
@@ -304,7 +313,8 @@ impl Engine {
             tracing::warn!(%error, "the outbox could not be drained");
             return;
         }
-        while self.has_pending().unwrap_or(false) && self.connection().is_online() {
+        while self.has_pending().unwrap_or(false) && self.health().is_hopeful() {
+            self.wait_welcome().await;
             match self.push_some().await {
                 Ok(0) => return,
                 Ok(_) => {}
@@ -381,7 +391,7 @@ impl Engine {
     }
 
     fn tell_failure(&self, error: &Error, changed: bool) {
-        let connection = self.connection();
+        let connection = self.health().connection();
         if changed {
             (self.settings.found)(&connection);
         }
@@ -394,7 +404,7 @@ impl Engine {
             }
             _ => {}
         }
-        self.store.set_reachable(connection.is_online());
+        self.store.set_reachable(self.health().is_hopeful());
     }
 
     /// Waits until requests are welcome again.

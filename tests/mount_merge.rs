@@ -24,6 +24,8 @@ mod deletes;
 mod end;
 #[path = "mount_merge/history.rs"]
 mod history;
+#[path = "mount_merge/pauses.rs"]
+mod pauses;
 #[path = "mount_merge/photos.rs"]
 mod photos;
 #[path = "mount_save/picture.rs"]

@@ -1,8 +1,8 @@
 //! Delta queries, one folder each (graph-facts 3.2).
 
 use super::endpoint::segment;
-use super::request::{About, Call};
-use super::{Client, DeltaFrom, DeltaPage, Error, wire};
+use super::request::{About, Call, Reply};
+use super::{Client, DeltaFrom, DeltaNext, DeltaPage, Error, wire};
 use crate::model::{DeltaLink, FolderId};
 
 /// The largest page the service is known to make.
@@ -19,7 +19,7 @@ impl Client {
             DeltaFrom::Start(folder) => self.start(folder)?,
             DeltaFrom::Link(link) => self.follow(link)?,
         };
-        wire::delta_page(&self.transport().send(call).await?.into_json()?)
+        self.page(self.transport().send(call).await?)
     }
 
     /// Reads one page of each; results are in the order of `links`.
@@ -31,9 +31,7 @@ impl Client {
         links: &[DeltaLink],
     ) -> Result<Vec<Result<DeltaPage, Error>>, Error> {
         let calls = links.iter().map(|link| self.follow(link)).collect();
-        let mut pages = self
-            .run_each(calls, |_, reply| wire::delta_page(&reply.into_json()?))
-            .await?;
+        let mut pages = self.run_each(calls, |_, reply| self.page(reply)).await?;
         for (link, page) in links.iter().zip(&mut pages) {
             // Too large together may not be too large alone.
             if matches!(page, Err(Error::TooLarge { .. })) && links.len() > 1 {
@@ -50,6 +48,24 @@ impl Client {
             segment(folder.as_str())?
         ));
         Ok(Call::get(About::Folder, target).page_size(PAGE))
+    }
+
+    /// Reads a page. A link to the rest that leads elsewhere is refused here, before it is kept for another time.
+    fn page(&self, reply: Reply) -> Result<DeltaPage, Error> {
+        let page = wire::delta_page(&reply.into_json()?)?;
+        if let DeltaNext::More(link) = &page.next {
+            self.check_link(link)?;
+        }
+        Ok(page)
+    }
+
+    /// Whether a link leads to the service at all.
+    ///
+    /// # Errors
+    /// [`Error::ForeignOrigin`] if not.
+    pub fn check_link(&self, link: &DeltaLink) -> Result<(), Error> {
+        self.transport().endpoint().relative(link.as_str())?;
+        Ok(())
     }
 
     fn follow(&self, link: &DeltaLink) -> Result<Call, Error> {

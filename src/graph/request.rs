@@ -92,6 +92,12 @@ impl Call {
         self.method != Method::POST
     }
 
+    /// Whether it rests on a look at the contact just before, which a wait makes worthless: the service may not heed
+    /// `If-Match` (trap 20), so its caller has to look again.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.if_match.is_some()
+    }
+
     /// The headers that belong to the request itself.
     pub(super) fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![("Prefer", self.prefer())];

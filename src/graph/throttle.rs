@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BACKOFF_BASE: Duration = Duration::from_millis(500);
 const BACKOFF_CEILING: Duration = Duration::from_secs(60);
 
+/// A refusal this soon after a pause shows that the pause was too short, whatever was answered in between.
+const SOON: Duration = Duration::from_secs(60);
+
 /// A longer pause is taken for a mistake, and would overflow the clock.
 const MAX_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
@@ -31,6 +34,8 @@ struct State {
     until: Option<Instant>,
     /// For how long it was closed in all, and will be.
     closed: Duration,
+    /// Refusals that named no pause, each soon after the one before.
+    unnamed: u32,
 }
 
 impl Gate {
@@ -42,6 +47,18 @@ impl Gate {
         let old = state.until.unwrap_or(now).max(now);
         state.closed += new.saturating_duration_since(old);
         state.until = Some(old.max(new));
+    }
+
+    /// The pause after a refusal that named none: longer each time (graph-facts 9.3).
+    pub(super) fn unnamed_pause(&self) -> Duration {
+        let mut state = self.state();
+        let is_soon = state.until.is_some_and(|until| until.elapsed() < SOON);
+        state.unnamed = if is_soon {
+            state.unnamed.saturating_add(1)
+        } else {
+            1
+        };
+        backoff(state.unnamed.saturating_add(1))
     }
 
     /// For how long requests were held back so far.
@@ -99,12 +116,13 @@ impl Patience {
     }
 }
 
-/// The pause before attempt `attempt + 1`: exponential with full jitter, so that many clients do not come back together.
+/// The pause before attempt `attempt + 1`: exponential, with jitter over its upper half so that many clients do not come
+/// back together.
 pub(super) fn backoff(attempt: u32) -> Duration {
     let most = BACKOFF_BASE
         .saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)))
         .min(BACKOFF_CEILING);
-    most.mul_f64(rand::random::<f64>())
+    most.mul_f64(rand::random_range(0.5..=1.0))
 }
 
 /// Reads a `Retry-After` header: seconds, or a date.
@@ -145,6 +163,7 @@ mod tests {
         for _ in 0..100 {
             assert!(backoff(1) <= BACKOFF_BASE);
             assert!(backoff(3) <= BACKOFF_BASE * 4);
+            assert!(backoff(2) >= BACKOFF_BASE && backoff(3) >= BACKOFF_BASE * 2);
             assert!(backoff(u32::MAX) <= BACKOFF_CEILING);
         }
     }
@@ -157,6 +176,22 @@ mod tests {
         let until = gate.closed_until();
         gate.close_for(Duration::from_secs(1));
         assert_eq!(gate.closed_until(), until);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_was_too_short_is_followed_by_a_longer_one() {
+        let gate = Gate::default();
+        let mut last = Duration::ZERO;
+        for _ in 0..4 {
+            let pause = gate.unnamed_pause();
+            assert!(pause >= last, "{pause:?} after {last:?}");
+            gate.close_for(pause);
+            tokio::time::advance(pause + Duration::from_secs(1)).await;
+            last = pause;
+        }
+        assert!(last >= BACKOFF_BASE * 8);
+        tokio::time::advance(SOON * 2).await;
+        assert!(gate.unnamed_pause() <= BACKOFF_BASE * 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use super::throttle::{Gate, Patience};
 use super::verdict::{Outcome, Remedy};
 use super::work::Work;
 use super::{Endpoint, Error, Stats, batch};
-use crate::auth::{Challenge, TokenSource};
+use crate::auth::TokenSource;
 
 /// Requests of one application under way for one mailbox (graph-facts 9.2).
 const CONCURRENT: u32 = 4;
@@ -121,9 +121,9 @@ impl Transport {
             Err(error) => return job.fail(&error),
         };
         let calls: Vec<&Call> = open.iter().map(|(_, call)| *call).collect();
-        let outcomes = self.exchange(&calls, &token).await;
+        let mut outcomes = self.exchange(&calls, &token).await;
         drop(permits);
-        outcomes.iter().for_each(|outcome| self.heed(outcome));
+        self.heed(&mut outcomes);
         let challenge = outcomes.iter().find_map(Outcome::challenge);
         let settled = open
             .iter()
@@ -131,7 +131,9 @@ impl Transport {
             .filter_map(|((index, _), outcome)| job.settle(*index, outcome));
         let (pauses, remedies): (Vec<Duration>, Vec<Remedy>) = settled.unzip();
         let pause = pauses.into_iter().max().unwrap_or_default();
-        self.apply(&remedies, pause, &token, challenge);
+        if remedies.contains(&Remedy::Token) {
+            self.tokens.refused(&token, challenge);
+        }
         // What the gate holds back is waited for there.
         if job.is_open() && self.gate.closed_until().is_none() {
             job.wait(pause).await;
@@ -171,37 +173,29 @@ impl Transport {
         }
     }
 
-    /// Obeys a pause the service asks for, also when this request is over.
-    fn heed(&self, outcome: &Outcome) {
-        let Outcome::Replied(reply) = outcome else {
-            return;
-        };
-        if reply.is_success() {
+    /// Obeys a pause the service asks for, also for requests that are over; a throttled one that was told none is given
+    /// one. After a 503 the next request goes over a new connection (trap 22).
+    fn heed(&self, outcomes: &mut [Outcome]) {
+        let replies = || outcomes.iter().filter_map(Outcome::reply);
+        let is_unnamed = |reply: &Reply| reply.status == 429 && reply.retry_after.is_none();
+        let is_down = replies().any(|reply| reply.status == 503);
+        if replies().any(Reply::is_success) {
             self.answered.send_replace(Some(Instant::now()));
         }
-        if reply.status == 429 {
-            self.connection.traffic.throttled();
+        let unnamed = replies().any(is_unnamed).then(|| self.gate.unnamed_pause());
+        for reply in outcomes.iter_mut().filter_map(Outcome::reply_mut) {
+            if reply.status == 429 {
+                self.connection.traffic.throttled();
+            }
+            if is_unnamed(reply) {
+                reply.retry_after = unnamed;
+            }
+            if let (429 | 503 | 504, Some(pause)) = (reply.status, reply.retry_after) {
+                self.gate.close_for(pause);
+            }
         }
-        if let (429 | 503 | 504, Some(pause)) = (reply.status, reply.retry_after) {
-            self.gate.close_for(pause);
-        }
-    }
-
-    fn apply(
-        &self,
-        remedies: &[Remedy],
-        pause: Duration,
-        token: &SecretString,
-        challenge: Option<Challenge>,
-    ) {
-        if remedies.contains(&Remedy::WaitAll) {
-            self.gate.close_for(pause);
-        }
-        if remedies.contains(&Remedy::Reconnect) {
+        if is_down {
             self.connection.renew();
-        }
-        if remedies.contains(&Remedy::Token) {
-            self.tokens.refused(token, challenge);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a reply, or the lack of one, means: done, failed for good, or worth another try.
 //!
 //! Matches on status and code only, codes without case (graph-facts 9.4). A POST is never repeated unless the service
-//! said that it did not carry it out.
+//! said that it did not carry it out, and a guarded change never after a wait: only its caller can look again.
 
 use std::time::Duration;
 
@@ -27,12 +27,23 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// The claims challenge of the reply.
-    pub(super) fn challenge(&self) -> Option<Challenge> {
+    pub(super) fn reply(&self) -> Option<&Reply> {
         match self {
-            Self::Replied(reply) => reply.challenge.clone(),
+            Self::Replied(reply) => Some(reply),
             Self::NotSent(_) | Self::NoReply(_) | Self::TooLong => None,
         }
+    }
+
+    pub(super) fn reply_mut(&mut self) -> Option<&mut Reply> {
+        match self {
+            Self::Replied(reply) => Some(reply),
+            Self::NotSent(_) | Self::NoReply(_) | Self::TooLong => None,
+        }
+    }
+
+    /// The claims challenge of the reply.
+    pub(super) fn challenge(&self) -> Option<Challenge> {
+        self.reply()?.challenge.clone()
     }
 }
 
@@ -55,12 +66,8 @@ pub(super) enum Verdict {
 /// What has to change before another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// Time passes for this request.
+    /// Time passes.
     Wait,
-    /// Time passes for every request of the client.
-    WaitAll,
-    /// Time passes for this request, and a new connection is opened (trap 22).
-    Reconnect,
     /// A new token is fetched.
     Token,
 }
@@ -74,6 +81,17 @@ const LOST_ATTEMPTS: u32 = 3;
 
 /// Judges the outcome of sending `call` for the `attempt`th time (from 1).
 pub(super) fn judge(call: &Call, outcome: Outcome, attempt: u32, token_renewed: bool) -> Verdict {
+    match judge_outcome(call, outcome, attempt, token_renewed) {
+        Verdict::Again {
+            remedy: Remedy::Wait,
+            otherwise,
+            ..
+        } if call.is_guarded() => Verdict::Done(Err(otherwise)),
+        verdict => verdict,
+    }
+}
+
+fn judge_outcome(call: &Call, outcome: Outcome, attempt: u32, token_renewed: bool) -> Verdict {
     match doubted(call, outcome) {
         Outcome::Replied(reply) if reply.is_success() => Verdict::Done(Ok(reply)),
         Outcome::Replied(reply) => judge_failure(call, &reply, attempt, token_renewed),
@@ -136,23 +154,16 @@ fn judge_failure(call: &Call, reply: &Reply, attempt: u32, token_renewed: bool) 
             otherwise,
         ),
         // Refused unseen, so even a POST may be sent again.
-        429 => again(
-            attempt < THROTTLED_ATTEMPTS,
-            pause,
-            Remedy::WaitAll,
-            otherwise,
-        ),
+        429 => again(attempt < THROTTLED_ATTEMPTS, pause, Remedy::Wait, otherwise),
         _ if !call.is_repeatable() || !matches!(otherwise, Error::Service { .. }) => {
             Verdict::Done(Err(otherwise))
         }
-        503 | 504 | 509 => {
-            let remedy = if reply.status == 503 {
-                Remedy::Reconnect
-            } else {
-                Remedy::Wait
-            };
-            again(attempt < UNAVAILABLE_ATTEMPTS, pause, remedy, otherwise)
-        }
+        503 | 504 | 509 => again(
+            attempt < UNAVAILABLE_ATTEMPTS,
+            pause,
+            Remedy::Wait,
+            otherwise,
+        ),
         _ => again(attempt < FAILED_ATTEMPTS, pause, Remedy::Wait, otherwise),
     }
 }

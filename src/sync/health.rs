@@ -13,6 +13,8 @@ const FIRST: Duration = Duration::from_secs(1);
 const UNREACHED: Duration = Duration::from_secs(5);
 /// Longest pause while it is reached and fails.
 const FAILING: Duration = Duration::from_secs(60);
+/// A pause up to this is worth waiting for.
+const SHORT: Duration = Duration::from_secs(10);
 /// A sign-in done elsewhere is noticed within this, or within a poll interval that is shorter.
 const SIGN_IN: Duration = Duration::from_secs(30);
 
@@ -69,6 +71,8 @@ pub struct Health {
     /// Pause between two looks for a sign-in.
     sign_in: Duration,
     connection: Connection,
+    /// The next try is soon and may well succeed.
+    is_hopeful: bool,
     failures: u32,
     failed: Option<Instant>,
     next_try: Option<Instant>,
@@ -81,6 +85,7 @@ impl Health {
         Self {
             sign_in: SIGN_IN.min(poll_interval),
             connection: Connection::default(),
+            is_hopeful: true,
             failures: 0,
             failed: None,
             next_try: None,
@@ -91,6 +96,11 @@ impl Health {
     #[must_use]
     pub fn connection(&self) -> Connection {
         self.connection.clone()
+    }
+
+    /// Whether who waits for an answer should go on waiting.
+    pub(super) fn is_hopeful(&self) -> bool {
+        self.is_hopeful
     }
 
     /// How long requests are not welcome yet.
@@ -112,6 +122,7 @@ impl Health {
     /// that goes on growing.
     pub(super) fn progressed(&mut self) -> bool {
         self.next_try = None;
+        self.is_hopeful = true;
         let before = std::mem::take(&mut self.connection);
         !before.is_online()
     }
@@ -134,7 +145,18 @@ impl Health {
     /// state changed.
     pub(super) fn failed(&mut self, error: &Error, explain: &Explain) -> bool {
         let says_something = error.is_transient() || matches!(error, Error::SignInNeeded { .. });
-        says_something && self.pull_failed(error, explain)
+        if !says_something {
+            return false;
+        }
+        let changed = self.pull_failed(error, explain);
+        // Changes are not repeated by the client itself, so the first failure of one may be a hiccup.
+        let may_be_hiccup = match &self.connection {
+            Connection::Failing { .. } => true,
+            Connection::Offline { obstacle, .. } => *obstacle == Obstacle::Lost,
+            _ => false,
+        };
+        self.is_hopeful |= may_be_hiccup && self.failures == 1;
+        changed
     }
 
     /// A pull failed as a whole: whatever the reason, nothing new is seen until one succeeds, and nobody should wait for
@@ -163,6 +185,8 @@ impl Health {
         self.failures = self.failures.saturating_add(1);
         self.failed = Some(now);
         self.next_try = Some(next_try);
+        self.is_hopeful =
+            matches!(connection, Connection::Throttled { .. }) && self.pause() <= SHORT;
         let before = std::mem::replace(&mut self.connection, connection);
         before.kind() != self.connection.kind()
     }

@@ -81,7 +81,7 @@ impl Engine {
         self.keep_unread(folder, &failed, |_| None)?;
         self.store
             .write::<_, store::Error>(|tx| tx.foreign(|tx| tx.set_delta(folder.id, &link)))?;
-        Ok(())
+        Ok(self.client.check_link(&link)?)
     }
 
     /// Reads all pages; returns where the next delta query starts.

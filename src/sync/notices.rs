@@ -85,7 +85,7 @@ impl Engine {
     }
 
     async fn look(self: &Arc<Self>, look: Look) {
-        if !self.connection().is_online() {
+        if !self.is_online() {
             // Whoever can tell us can be asked, too.
             return self.nudge();
         }

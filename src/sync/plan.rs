@@ -88,6 +88,9 @@ pub(super) const LAST_ATTEMPT: u32 = 8;
 /// What to do with a save after an error.
 pub(super) fn judge(error: &Error, attempts: u32) -> Verdict {
     match error {
+        Error::Changed if attempts >= LAST_ATTEMPT => {
+            Verdict::Refused(format!("the server saw a conflict in it {attempts} times"))
+        }
         Error::Changed => Verdict::Changed,
         Error::NotFound => Verdict::Gone,
         Error::Refused { code, message } => {

@@ -129,7 +129,10 @@ impl Engine {
         let (mut lost, mut failed) = (Vec::new(), None);
         for (folder, page) in folders.iter().zip(self.client.delta_round(&links).await?) {
             match self.take_pages(folder, page).await {
-                Err(Failure::Graph(Error::SyncStateLost)) => lost.push(folder.clone()),
+                // A link that leads elsewhere is as good as none: once the service is well again, the folder must be.
+                Err(Failure::Graph(Error::SyncStateLost | Error::ForeignOrigin { .. })) => {
+                    lost.push(folder.clone());
+                }
                 // The next round's folder tree tells what became of it.
                 Err(Failure::Graph(Error::FolderGone | Error::NotFound)) | Ok(()) => {}
                 // One folder's trouble must not keep the others from being fresh.

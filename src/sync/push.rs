@@ -166,7 +166,9 @@ impl Engine {
         let mut keys = if ids.is_empty() {
             Vec::new()
         } else {
-            self.client.change_keys(&ids).await?
+            let keys = self.client.change_keys(&ids).await?;
+            self.note_success();
+            keys
         }
         .into_iter();
         Ok(batch
@@ -178,10 +180,7 @@ impl Engine {
     /// Gives all rows back when a request failed as a whole.
     fn or_retry<T>(&self, batch: &[Work], done: Result<T, Error>) -> Result<Option<T>, Failure> {
         match done {
-            Ok(done) => {
-                self.note_success();
-                Ok(Some(done))
-            }
+            Ok(done) => Ok(Some(done)),
             Err(error) => {
                 let unsure = error.may_have_happened();
                 let jobs: Vec<_> = batch.iter().map(|work| (&work.job, unsure)).collect();
@@ -365,6 +364,10 @@ impl Engine {
             Err(error) => return self.fail(work, &error),
         };
         let theirs = server_contact(&snapshot);
+        if work.job.base_key.as_ref() == Some(&theirs.change_key) {
+            // The service speaks of a conflict where there is none (trap 20).
+            return self.fail(work, &Error::Changed);
+        }
         if work.job.op == Op::Delete {
             // Deleted here, edited there: the edit wins (behaviour 6.4).
             return self.settle(work, |tx| {

@@ -219,7 +219,7 @@ impl Engine {
     pub(super) async fn unsubscribe_all(&self) {
         let live = std::mem::take(&mut self.subscriptions().live);
         let ids: Vec<SubscriptionId> = live.into_values().map(|live| live.id).collect();
-        if ids.is_empty() || !self.connection().is_online() {
+        if ids.is_empty() || !self.is_online() {
             return;
         }
         if let Err(error) = self.client.unsubscribe(&ids).await {

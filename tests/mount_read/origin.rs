@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use contactfs::sandbox::{FaultAction, Options};
@@ -79,9 +81,16 @@ fn foreign_link(member: &'static str, world: &World, look: impl Fn(&Mount)) {
     }
     let stranger = Stranger::start();
     let foreign = stranger.origin();
-    let proxy = Proxy::start(&world.graph_url(), move |origin, _, body| {
-        let link = |origin: &str| format!("\"{member}\":\"{origin}/");
-        body.replace(&link(origin), &link(&foreign))
+    let is_over = Arc::new(AtomicBool::new(false));
+    let proxy = Proxy::start(&world.graph_url(), {
+        let is_over = Arc::clone(&is_over);
+        move |origin, _, body| {
+            let link = |origin: &str| format!("\"{member}\":\"{origin}/");
+            match is_over.load(Ordering::Relaxed) {
+                false => body.replace(&link(origin), &link(&foreign)),
+                true => body,
+            }
+        }
     });
     let mount = world
         .mounting()
@@ -101,6 +110,11 @@ fn foreign_link(member: &'static str, world: &World, look: impl Fn(&Mount)) {
         asked < 40,
         "the service is asked {asked} times in two seconds"
     );
+    // No such link is kept.
+    is_over.store(true, Ordering::Relaxed);
+    assert_eq!(mount.sync().code, 0);
+    assert!(mount.list("Contacts").len() > 10);
+    stranger.assert_uncalled();
 }
 
 fn requests(mount: &Mount) -> u64 {
