@@ -25,7 +25,7 @@ mod schema;
 mod sidecar;
 mod unread;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -176,6 +176,9 @@ pub trait Wake: Send + Sync {
     fn wake(&self);
 }
 
+/// Contacts that were not made, of which is remembered why: more than anybody waits for at a time.
+const UNMADE: usize = 64;
+
 /// The store; share it by `Arc`.
 pub struct Store {
     /// The one writer; taken before any lock of a listener.
@@ -190,6 +193,8 @@ pub struct Store {
     is_guarded: bool,
     /// Files whose picture was read since the last change; that change records it. Held for moments only.
     known: Mutex<Vec<Ino>>,
+    /// The last contacts that the service did not make, the newest first. Held for moments only.
+    unmade: Mutex<VecDeque<(RowId, Problem)>>,
     path: PathBuf,
     checkpointer: checkpoint::Checkpointer,
     events: OnceLock<Arc<dyn Events>>,
@@ -235,6 +240,7 @@ impl Store {
             photos: Photos::default(),
             is_guarded: true,
             known: Mutex::default(),
+            unmade: Mutex::default(),
             checkpointer: checkpoint::Checkpointer::start(path.clone())?,
             path,
             events: OnceLock::new(),
@@ -325,6 +331,7 @@ impl Store {
             foreign: false,
             notices: Vec::new(),
             garbage: Vec::new(),
+            unmade: Vec::new(),
             deeds: self.is_watched().then(Vec::new),
             wakes: false,
         };
@@ -340,9 +347,12 @@ impl Store {
             sql,
             notices,
             garbage,
+            unmade,
             wakes,
             ..
         } = tx;
+        // Before the rows are seen to be gone.
+        self.note_unmade(unmade);
         let rows = sql.total_changes();
         sql.commit().map_err(Error::from)?;
         self.checkpointer.note(rows);
@@ -351,6 +361,18 @@ impl Store {
             self.blobs.remove(ino);
         }
         Ok((done, wakes))
+    }
+
+    fn unmade(&self) -> MutexGuard<'_, VecDeque<(RowId, Problem)>> {
+        self.unmade.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_unmade(&self, contacts: Vec<(RowId, Problem)>) {
+        let mut unmade = self.unmade();
+        for contact in contacts {
+            unmade.push_front(contact);
+        }
+        unmade.truncate(UNMADE);
     }
 
     fn is_watched(&self) -> bool {
@@ -488,6 +510,8 @@ pub struct Tx<'a> {
     foreign: bool,
     notices: Vec<Notice>,
     garbage: Vec<Ino>,
+    /// Contacts that the service did not make.
+    unmade: Vec<(RowId, Problem)>,
     /// What became of contacts; `None` when nobody watches.
     deeds: Option<Vec<(Deed, deeds::Of)>>,
     wakes: bool,

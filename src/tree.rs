@@ -258,8 +258,10 @@ impl Tree {
             .is_ok_and(|kind| kind == InodeKind::Card(None));
         if is_draft && !is_contact {
             // A new contact that the service refused is a draft again.
-            let sentence = "refused: the .error file beside it says why".to_owned();
-            return Ok(Some(Err(Problem::Rejected(sentence))));
+            let problem = self.store.not_made(ticket.contact).unwrap_or_else(|| {
+                Problem::Rejected("refused: the .error file beside it says why".to_owned())
+            });
+            return Ok(Some(Err(problem)));
         }
         Ok(Some(Ok(())))
     }

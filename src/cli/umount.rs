@@ -1,11 +1,21 @@
 //! `contactfs umount`: asks the mount to drain and end, or clears one whose process is gone.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
 use super::args::UmountArgs;
 use super::error::{CliError, Exit};
 use super::{mount_point, output, target};
 use crate::daemon::control::{CallError, Reply, Request};
 use crate::daemon::registry::LiveMount;
 use crate::observe::status::Item;
+
+/// How long a process may take to end once its mount is gone.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 5,
+    tv_nsec: 0,
+};
 
 /// Unmounts, and lists what stays queued.
 pub(super) fn run(args: &UmountArgs) -> Result<Exit, CliError> {
@@ -26,8 +36,13 @@ pub(super) fn run(args: &UmountArgs) -> Result<Exit, CliError> {
 }
 
 fn drain(mount: &LiveMount) -> Result<Exit, CliError> {
+    let process = process(mount);
     match target::ask(mount, &Request::Unmount) {
-        Ok(Reply::Unmounted(left)) => report(&left),
+        Ok(Reply::Unmounted(left)) => {
+            // Until it has ended the store is its own, and the next mount would be refused.
+            process.as_ref().map(await_end);
+            report(&left);
+        }
         Ok(_) => return Err(target::confused(mount)),
         // The process is gone, before or while it was asked; perhaps its mount is still there.
         Err(CliError::Call {
@@ -41,6 +56,16 @@ fn drain(mount: &LiveMount) -> Result<Exit, CliError> {
         Err(error) => return Err(error),
     }
     Ok(Exit::Success)
+}
+
+/// A hold on the process, which no other one of the same number can be taken for.
+fn process(mount: &LiveMount) -> Option<OwnedFd> {
+    let pid = Pid::from_raw(i32::try_from(mount.pid).ok()?)?;
+    pidfd_open(pid, PidfdFlags::empty()).ok()
+}
+
+fn await_end(process: &OwnedFd) {
+    let _ended = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&PATIENCE));
 }
 
 fn report(left: &[Item]) {

@@ -142,9 +142,9 @@ impl Witness for Watchers {
                 path,
                 reason: reason.clone(),
             },
-            Deed::NotTaken(Problem::Rejected(reason)) => Event::Rejected {
+            Deed::NotTaken(problem) => Event::Rejected {
                 path,
-                reason: reason.clone(),
+                reason: problem.sentence().to_owned(),
             },
         });
     }

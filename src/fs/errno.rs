@@ -23,6 +23,9 @@ pub(super) fn errno(error: &Error) -> Errno {
         Error::NotSupported => Errno::EOPNOTSUPP,
         Error::BeyondEnd => Errno::ENXIO,
         Error::NotTaken(Problem::Rejected(_)) => Errno::EINVAL,
+        Error::NotTaken(Problem::Denied(_)) => Errno::EACCES,
+        Error::NotTaken(Problem::NoRoom(_)) => Errno::ENOSPC,
+        Error::NotTaken(Problem::TooLarge(_)) => Errno::EFBIG,
         // EBUSY, not ESTALE: the file is there and can be read again at once.
         Error::NotTaken(Problem::Conflict(_)) | Error::Stale => Errno::EBUSY,
         // A folder that cannot be loaded must not look empty or missing (behaviour P4).

@@ -92,10 +92,11 @@ impl Call {
         self.method != Method::POST
     }
 
-    /// Whether it rests on a look at the contact just before, which a wait makes worthless: the service may not heed
-    /// `If-Match` (trap 20), so its caller has to look again.
+    /// Whether it rests on a look at the contact or folder just before, which a wait makes worthless: the service may not
+    /// heed `If-Match` (trap 20), so its caller has to look again.
     pub(super) fn is_guarded(&self) -> bool {
-        self.if_match.is_some()
+        matches!(self.about, About::Contact | About::Folder)
+            && matches!(self.method, Method::PUT | Method::PATCH | Method::DELETE)
     }
 
     /// The headers that belong to the request itself.

@@ -11,6 +11,12 @@ use crate::vcard::{self, Card};
 pub enum Problem {
     /// The text is no acceptable card, or the service refused it.
     Rejected(String),
+    /// The sign-in does not permit it.
+    Denied(String),
+    /// The mailbox has no room for it.
+    NoRoom(String),
+    /// It is larger than the service takes.
+    TooLarge(String),
     /// The contact changed elsewhere meanwhile.
     Conflict(String),
 }
@@ -20,16 +26,44 @@ impl Problem {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
+            Self::Conflict(_) => "conflict",
+            _ => "rejected",
+        }
+    }
+
+    /// The word for it in the database.
+    fn kept_as(&self) -> &'static str {
+        match self {
             Self::Rejected(_) => "rejected",
+            Self::Denied(_) => "denied",
+            Self::NoRoom(_) => "no room",
+            Self::TooLarge(_) => "too large",
             Self::Conflict(_) => "conflict",
         }
+    }
+
+    /// What was kept under this word.
+    fn kept(word: &str, sentence: String) -> Self {
+        match word {
+            "denied" => Self::Denied(sentence),
+            "no room" => Self::NoRoom(sentence),
+            "too large" => Self::TooLarge(sentence),
+            "conflict" => Self::Conflict(sentence),
+            _ => Self::Rejected(sentence),
+        }
+    }
+
+    /// The same in other words.
+    #[must_use]
+    pub fn with_sentence(&self, sentence: String) -> Self {
+        Self::kept(self.kept_as(), sentence)
     }
 
     /// How a text ends that was not taken for this reason.
     fn fate(&self) -> Fate {
         match self {
-            Self::Rejected(_) => Fate::Rejected,
             Self::Conflict(_) => Fate::Conflict,
+            _ => Fate::Rejected,
         }
     }
 
@@ -37,7 +71,11 @@ impl Problem {
     #[must_use]
     pub fn sentence(&self) -> &str {
         match self {
-            Self::Rejected(sentence) | Self::Conflict(sentence) => sentence,
+            Self::Rejected(sentence)
+            | Self::Denied(sentence)
+            | Self::NoRoom(sentence)
+            | Self::TooLarge(sentence)
+            | Self::Conflict(sentence) => sentence,
         }
     }
 }
@@ -52,6 +90,14 @@ impl Store {
             .problems_where("id = ?1 AND problem_seq >= ?2", (contact.0, seq.0))?
             .pop()
             .map(|(_, problem)| problem))
+    }
+
+    /// Why a contact that is none any more was not made, for who waits for that; of older ones only the file beside tells.
+    #[must_use]
+    pub fn not_made(&self, contact: RowId) -> Option<Problem> {
+        let unmade = self.unmade();
+        let (_, problem) = unmade.iter().find(|(id, _)| *id == contact)?;
+        Some(problem.clone())
     }
 
     /// Why a contact's last save was not taken, if it was not.
@@ -82,12 +128,8 @@ impl Store {
             ))?;
             let rows = rows.query_map(keys, |row| {
                 let (state, sentence): (String, String) = (row.get(1)?, row.get(2)?);
-                let problem = if state == "conflict" {
-                    Problem::Conflict(sentence)
-                } else {
-                    Problem::Rejected(sentence)
-                };
-                Ok((row.get::<_, Option<u64>>(0)?.map(Ino), problem))
+                let ino = row.get::<_, Option<u64>>(0)?.map(Ino);
+                Ok((ino, Problem::kept(&state, sentence)))
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -162,7 +204,7 @@ impl Tx<'_> {
             )?
             .execute((
                 contact.0,
-                problem.word(),
+                problem.kept_as(),
                 problem.sentence(),
                 seq.map(|seq| seq.0),
             ))?;
@@ -284,6 +326,7 @@ impl Tx<'_> {
 
     fn back_to_draft(&mut self, contact: &ContactRow, problem: &Problem) -> Result<()> {
         self.remove_contact(contact.id)?;
+        self.unmade.push((contact.id, problem.clone()));
         let Some(mut row) = contact
             .ino
             .map(|ino| self.inode(ino))

@@ -99,14 +99,17 @@ impl Engine {
                 plan::Verdict::Gone => Ok(self
                     .store
                     .write::<_, store::Error>(|tx| tx.make_again(contact))?),
-                plan::Verdict::Refused(sentence) => {
-                    let sentence = match error {
-                        Error::Denied { code } => {
-                            format!("{NO_PICTURES} ({code}); the rest of the card was saved")
-                        }
-                        _ => format!("PHOTO: {sentence}; the rest of the card was saved"),
+                plan::Verdict::Refused(problem) => {
+                    let problem = match error {
+                        Error::Denied { code } => Problem::Rejected(format!(
+                            "{NO_PICTURES} ({code}); the rest of the card was saved"
+                        )),
+                        _ => problem.with_sentence(format!(
+                            "PHOTO: {}; the rest of the card was saved",
+                            problem.sentence()
+                        )),
                     };
-                    self.refuse_photo(job, &Problem::Rejected(sentence))
+                    self.refuse_photo(job, &problem)
                 }
             },
             done => done,
@@ -144,9 +147,17 @@ impl Engine {
             }
         }
         self.store
-            .write::<_, store::Error>(|tx| tx.photo_sent(job.seq))?;
+            .write::<_, store::Error>(|tx| tx.photo_sent(job.seq, true))?;
         match &photo {
-            Some(photo) => self.put_photo(id, photo).await?,
+            Some(photo) => {
+                let put = self.put_photo(id, photo).await;
+                if let Err(Error::Throttled { .. } | Error::SignInNeeded { .. }) = put {
+                    // Refused unseen: what is there by the next attempt is not ours on that account.
+                    self.store
+                        .write::<_, store::Error>(|tx| tx.photo_sent(job.seq, wanted.sent))?;
+                }
+                put?;
+            }
             None => match self.client.delete_photo(id).await {
                 Err(Error::Refused { .. } | Error::Denied { .. }) => {
                     return self.refuse_photo(job, &Problem::Rejected(NO_REMOVAL.to_owned()));

@@ -2,7 +2,7 @@
 
 use crate::graph::{Error, Write};
 use crate::model::{ChangeKey, ContactId, Field};
-use crate::store::Job;
+use crate::store::{Job, Problem};
 use crate::vcard::Card;
 
 /// What became of the contact a save was made from.
@@ -71,7 +71,7 @@ pub(super) enum Verdict {
     /// The contact is not there any more.
     Gone,
     /// It will never be taken, for this reason.
-    Refused(String),
+    Refused(Problem),
 }
 
 impl Verdict {
@@ -89,21 +89,20 @@ pub(super) const LAST_ATTEMPT: u32 = 8;
 pub(super) fn judge(error: &Error, attempts: u32) -> Verdict {
     match error {
         Error::Changed if attempts >= LAST_ATTEMPT => {
-            Verdict::Refused(format!("the server saw a conflict in it {attempts} times"))
+            refused(format!("the server saw a conflict in it {attempts} times"))
         }
         Error::Changed => Verdict::Changed,
         Error::NotFound => Verdict::Gone,
         Error::Refused { code, message } => {
-            Verdict::Refused(format!("the server refused it: {message} ({code})"))
+            refused(format!("the server refused it: {message} ({code})"))
         }
-        Error::Service { status: 500, code } if attempts >= LAST_ATTEMPT => Verdict::Refused(
-            format!("the server failed on it {attempts} times (status 500 {code})"),
-        ),
-        Error::Denied { .. }
-        | Error::QuotaExceeded
-        | Error::TooLarge { .. }
-        | Error::FolderGone
-        | Error::FolderExists => Verdict::Refused(format!("the server refused it: {error}")),
+        Error::Service { status: 500, code } if attempts >= LAST_ATTEMPT => refused(format!(
+            "the server failed on it {attempts} times (status 500 {code})"
+        )),
+        Error::Denied { .. } => Verdict::Refused(Problem::Denied(said(error))),
+        Error::QuotaExceeded => Verdict::Refused(Problem::NoRoom(said(error))),
+        Error::TooLarge { .. } => Verdict::Refused(Problem::TooLarge(said(error))),
+        Error::FolderGone | Error::FolderExists => refused(said(error)),
         // Nothing is wrong with the save itself.
         Error::Offline { .. }
         | Error::Throttled { .. }
@@ -119,6 +118,14 @@ pub(super) fn judge(error: &Error, attempts: u32) -> Verdict {
             unsure: error.may_have_happened(),
         },
     }
+}
+
+fn refused(sentence: String) -> Verdict {
+    Verdict::Refused(Problem::Rejected(sentence))
+}
+
+fn said(error: &Error) -> String {
+    format!("the server refused it: {error}")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::plan::{self, Next, Verdict};
 use super::{Chunks, Engine, Failure, server_contact};
 use crate::graph::{Error, Snapshot, Write};
 use crate::model::{ChangeKey, ContactId, Stamp};
-use crate::store::{self, ContactRow, Job, Op, Problem, ServerContact, Tx};
+use crate::store::{self, ContactRow, Job, Op, ServerContact, Tx};
 use crate::vcard::{Card, Residue};
 
 /// Members of one `$batch` (graph-facts 9.1).
@@ -433,9 +433,8 @@ impl Engine {
             Verdict::Retry { .. } => self.fail(work, error),
             Verdict::Changed => self.meet_change(work).await,
             Verdict::Gone => self.meet_absence(work),
-            Verdict::Refused(sentence) => {
+            Verdict::Refused(problem) => {
                 tracing::warn!(op = work.job.op.word(), "the service refused a change");
-                let problem = Problem::Rejected(sentence);
                 self.settle(work, |tx| match work.job.op {
                     Op::Delete => tx.revive(work.contact.id, None, Some(problem.clone())),
                     _ => tx.not_taken(work.job.seq, &problem),

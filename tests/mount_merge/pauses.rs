@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use serde_json::json;
 
 use super::book::{Book, FILE, SOON, errno};
+use super::picture::{jpeg, line, unfolded};
 use super::{REJECTED, read, save};
 use crate::support::eventually;
 
@@ -20,15 +21,15 @@ fn book() -> Option<Book> {
     Some(book)
 }
 
-/// The next request of this method is refused, with a pause of two seconds.
-fn refuse_once(book: &Book, method: &str, code: u16) {
+/// The next request of this method for what has this id is refused, with a pause of two seconds.
+fn refuse_once(book: &Book, method: &str, id: &str, code: u16) {
     let action = FaultAction::Status {
         code,
         error_code: "ApplicationThrottled".to_owned(),
         retry_after: Some(2),
         empty_body: false,
     };
-    book.world.fail(Some(method), &book.id, 1, action);
+    book.world.fail(Some(method), id, 1, action);
 }
 
 /// Waits until a request of this method was refused.
@@ -47,7 +48,7 @@ fn a_change_made_elsewhere_during_a_pause_is_not_overwritten() {
     for code in [429, 503] {
         let Some(book) = book() else { return };
         let ours = book.text().replace("NOTE:first line", "NOTE:ours");
-        refuse_once(&book, "PATCH", code);
+        refuse_once(&book, "PATCH", &book.id, code);
         let done = std::thread::scope(|scope| {
             let saving = scope.spawn(|| save(&book, &ours));
             is_refused(&book, "PATCH", code);
@@ -66,7 +67,7 @@ fn a_change_made_elsewhere_during_a_pause_is_not_overwritten() {
 #[test]
 fn a_contact_edited_elsewhere_during_a_pause_is_not_deleted() {
     let Some(book) = book() else { return };
-    refuse_once(&book, "DELETE", 429);
+    refuse_once(&book, "DELETE", &book.id, 429);
     fs::remove_file(book.path()).unwrap();
     is_refused(&book, "DELETE", 429);
     book.world
@@ -115,4 +116,42 @@ fn the_status_tells_of_a_pause() {
     eventually(SOON, "the pause is over", || {
         book.mount.status()["mounts"][0]["connection"]["state"] == "online"
     });
+}
+
+/// 4.11 "rmdir deletes an empty one": the service deletes what is in it as well.
+#[test]
+fn a_folder_that_is_filled_elsewhere_during_a_pause_is_not_deleted() {
+    let Some(book) = book() else { return };
+    let folder = book.world.api().create_folder("Old");
+    book.calm();
+    eventually(SOON, "the folder is shown", || {
+        fs::read_dir(book.mount.path("Old")).is_ok()
+    });
+    refuse_once(&book, "DELETE", &folder, 429);
+    fs::remove_dir(book.mount.path("Old")).unwrap();
+    is_refused(&book, "DELETE", 429);
+    book.world
+        .api()
+        .create_in(&folder, json!({"givenName": "Bo", "displayName": "Bo"}));
+    eventually(SOON, "the folder is back", || {
+        book.mount.path("Old/Bo.vcf").exists()
+    });
+}
+
+/// 3.7 for a picture.
+#[test]
+fn a_picture_made_elsewhere_during_a_pause_is_not_overwritten() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let ours = unfolded(&book.text()).replace(&line(&jpeg(1)), &line(&jpeg(2)));
+    refuse_once(&book, "PUT", &book.id, 429);
+    let done = std::thread::scope(|scope| {
+        let saving = scope.spawn(|| save(&book, &ours));
+        is_refused(&book, "PUT", 429);
+        book.world.api().put_photo(&book.id, &jpeg(3));
+        saving.join().unwrap()
+    });
+    assert_eq!(errno(done), Errno::BUSY.raw_os_error());
+    assert_eq!(book.world.api().photo(&book.id), Some(jpeg(3)));
 }

@@ -49,6 +49,27 @@ fn fsync_returns_when_the_service_has_the_save() {
     book.saved(&text);
 }
 
+/// vcard-mapping 9: what the service refuses says why by its errno, for a change and for a new contact.
+#[test]
+fn a_refusal_says_why() {
+    let Some(book) = Book::open() else { return };
+    for (status, code, wanted) in [
+        (400, "ErrorInvalidProperty", Errno::INVAL),
+        (403, "ErrorAccessDenied", Errno::ACCESS),
+        (507, "ErrorQuotaExceeded", Errno::NOSPC),
+        (413, "ErrorMessageSizeExceeded", Errno::FBIG),
+    ] {
+        let changed = book.text().replace("NOTE:first line", "NOTE:mine");
+        let new = format!("Contacts/{code}.vcf");
+        for (method, path, text) in [("PATCH", ADA, changed), ("POST", &new, card("Bo"))] {
+            book.world
+                .fail_with(Some(method), "/contacts", 1, status, code);
+            let done = save_durably(&book, path, &text);
+            assert_eq!(errno(done), wanted.raw_os_error(), "{method} {code}");
+        }
+    }
+}
+
 /// 3.4 as above, for a new contact.
 #[test]
 fn fsync_returns_when_the_service_has_the_new_contact() {

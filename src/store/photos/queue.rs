@@ -90,14 +90,14 @@ impl Tx<'_> {
             .optional()?)
     }
 
-    /// A row's picture is about to be sent.
+    /// A row's picture is about to be sent, or was surely not taken when it was.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn photo_sent(&mut self, seq: Seq) -> Result<()> {
+    pub fn photo_sent(&mut self, seq: Seq, may_be_there: bool) -> Result<()> {
         self.sql
-            .prepare_cached("UPDATE outbox SET photo_sent = 1 WHERE seq = ?1")?
-            .execute([seq.0])?;
+            .prepare_cached("UPDATE outbox SET photo_sent = ?2 WHERE seq = ?1")?
+            .execute((seq.0, may_be_there))?;
         Ok(())
     }
 
