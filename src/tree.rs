@@ -130,10 +130,16 @@ pub enum Change {
     Loaded(Ino),
 }
 
+/// The longest that the kernel may take to hear of changes: it waits for directories that are in use.
+const TELLING: Duration = Duration::from_secs(1);
+
 /// Told of every change that the kernel did not ask for, and of progress that somebody may wait for.
 pub trait Observer: Send + Sync {
     /// Called without any lock of the tree, but under the store's writer lock: must return at once.
     fn changed(&self, changes: Vec<Change>);
+
+    /// Returns when the kernel has heard of all changes so far, or after this time.
+    fn await_told(&self, longest: Duration);
 }
 
 /// Told of what becomes of contacts and folders, here and elsewhere.
@@ -197,6 +203,14 @@ impl Tree {
     /// Names who is told of changes; only the first call counts.
     pub fn set_observer(&self, observer: Arc<dyn Observer>) {
         let _already = self.observer.set(observer);
+    }
+
+    /// Returns when programs see all that has changed so far. Not to be called from a request of the kernel, which may have
+    /// to be answered first.
+    pub fn await_told(&self) {
+        if let Some(observer) = self.observer.get() {
+            observer.await_told(TELLING);
+        }
     }
 
     /// Names who watches; only the first call counts.

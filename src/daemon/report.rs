@@ -261,7 +261,7 @@ impl Handler for Report {
         }
         match finished.blocking_recv() {
             Ok(Err(reason)) => return SyncOutcome::Offline(reason),
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => self.tree.await_told(),
             Err(_) => return SyncOutcome::Offline("the mount is ending".to_owned()),
         }
         let left: Vec<Item> = self

@@ -13,7 +13,7 @@ use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use rustix::mount::UnmountFlags;
 
-use super::notify::{Changes, Telling};
+use super::notify::{Message, Messages, Telling, await_told};
 use super::ops::Ops;
 use super::wait::Waits;
 use crate::tree::{Change, Observer, Tree};
@@ -61,17 +61,27 @@ impl std::fmt::Debug for Mounted {
 
 /// Passes the tree's changes on to the two threads that need them.
 struct Passed {
-    changes: Mutex<Changes>,
+    messages: Mutex<Messages>,
     waits: Arc<Waits>,
+}
+
+impl Passed {
+    fn messages(&self) -> Messages {
+        let messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.clone()
+    }
 }
 
 impl Observer for Passed {
     fn changed(&self, changes: Vec<Change>) {
         if !changes.is_empty() {
-            let notify = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ended = notify.send(changes);
+            let _ended = self.messages().send(Message::Changes(changes));
         }
         self.waits.poke();
+    }
+
+    fn await_told(&self, longest: Duration) {
+        await_told(&self.messages(), longest);
     }
 }
 
@@ -91,9 +101,9 @@ impl Mounted {
         let ops = Ops::new(Arc::clone(&tree), Arc::clone(&waits), options, on_end)?;
         let session = Session::new(ops, dir, &config(options)).map_err(|error| explain(&error))?;
         let telling = Telling::start(session.notifier())?;
-        let changes = Mutex::new(telling.changes());
+        let messages = Mutex::new(telling.messages());
         tree.set_observer(Arc::new(Passed {
-            changes,
+            messages,
             waits: Arc::clone(&waits),
         }));
         let wait_thread = Some(waits.start(tree)?);

@@ -21,12 +21,31 @@ use crate::tree::Change;
 /// Batches of changes sent in one go before their directories are dropped as well.
 const BATCH: usize = 64;
 
-/// Hands changes to the notifier's thread; never blocks.
-pub(super) type Changes = Sender<Vec<Change>>;
+/// Hands messages to the notifier's thread; never blocks.
+pub(super) type Messages = Sender<Message>;
+
+/// What the notifier's thread is handed.
+pub(super) enum Message {
+    /// The kernel has to hear of these.
+    Changes(Vec<Change>),
+    /// Dropped as soon as the kernel has heard of all that came before.
+    Asked(Sender<Never>),
+}
+
+/// Nothing: who asks waits for the end of the channel.
+pub(super) enum Never {}
+
+/// Waits until the kernel has heard of all that was handed in so far, or until it took so long.
+pub(super) fn await_told(messages: &Messages, longest: Duration) {
+    let (asked, answer) = channel();
+    if messages.send(Message::Asked(asked)).is_ok() {
+        let _ended = answer.recv_timeout(longest);
+    }
+}
 
 /// The notifier's thread.
 pub(super) struct Telling {
-    changes: Changes,
+    messages: Messages,
     stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -34,29 +53,29 @@ pub(super) struct Telling {
 impl Telling {
     /// Starts the thread.
     pub(super) fn start(notifier: Notifier) -> io::Result<Self> {
-        let (changes, receiver) = channel();
+        let (messages, receiver) = channel();
         let stopping = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stopping);
         let thread = thread::Builder::new()
             .name("notify".to_owned())
             .spawn(move || run(&notifier, &receiver, &seen))?;
         Ok(Self {
-            changes,
+            messages,
             stopping,
             thread,
         })
     }
 
-    /// Where changes are handed in.
-    pub(super) fn changes(&self) -> Changes {
-        self.changes.clone()
+    /// Where messages are handed in.
+    pub(super) fn messages(&self) -> Messages {
+        self.messages.clone()
     }
 
     /// Ends the thread while requests are still answered. In the kernel it may wait for a directory that a program holds
     /// which waits for our answer; a process that ended then would never be gone.
     pub(super) fn end(&self, within: Duration) {
         self.stopping.store(true, Ordering::SeqCst);
-        let _ended = self.changes.send(Vec::new());
+        let _ended = self.messages.send(Message::Changes(Vec::new()));
         let until = Instant::now() + within;
         while !self.thread.is_finished() && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
@@ -64,17 +83,23 @@ impl Telling {
     }
 }
 
-fn run(notifier: &Notifier, receiver: &Receiver<Vec<Change>>, stopping: &AtomicBool) {
+fn run(notifier: &Notifier, receiver: &Receiver<Message>, stopping: &AtomicBool) {
     while let Ok(first) = receiver.recv() {
-        let mut dirs = BTreeSet::new();
-        for change in first
-            .into_iter()
-            .chain(receiver.try_iter().take(BATCH).flatten())
-        {
-            if stopping.load(Ordering::SeqCst) {
-                return;
+        let (mut dirs, mut asked) = (BTreeSet::new(), Vec::new());
+        for message in std::iter::once(first).chain(receiver.try_iter().take(BATCH)) {
+            let changes = match message {
+                Message::Changes(changes) => changes,
+                Message::Asked(by) => {
+                    asked.push(by);
+                    continue;
+                }
+            };
+            for change in changes {
+                if stopping.load(Ordering::SeqCst) {
+                    return;
+                }
+                dirs.insert(tell(notifier, change));
             }
-            dirs.insert(tell(notifier, change));
         }
         if stopping.load(Ordering::SeqCst) {
             return;

@@ -37,6 +37,24 @@ fn a_contact_added_is_listed() {
     });
 }
 
+/// "contactfs sync ... returns when both are done": a look right after it needs no patience.
+#[test]
+fn what_a_sync_found_is_seen_when_it_returns() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let mount = world.mount(&["--poll-interval", "1h"]);
+    for count in 1..=20 {
+        let name = format!("P{count:02}");
+        world
+            .api()
+            .create(json!({"givenName": name, "displayName": name}));
+        assert_eq!(mount.sync().code, 0);
+        assert_eq!(mount.list("Contacts").len(), count);
+    }
+}
+
 #[test]
 fn a_contact_added_is_found_at_a_path_that_was_missing() {
     if !fuse_or_skip() {
