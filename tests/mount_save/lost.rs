@@ -176,8 +176,8 @@ fn a_lost_reply_to_a_patch_and_another_save_are_no_clash() {
     lose_reply(&book, "PATCH");
     book.save_phone("+44 2");
     book.await_writes(1);
-    book.world.disconnect();
     assert_eq!(book.contact()["mobilePhone"], "+44 2", "it did arrive");
+    book.world.disconnect();
     let text = text.replace("+44 1", "+44 3");
     fs::write(book.path(), &text).unwrap();
     book.world.reconnect();
