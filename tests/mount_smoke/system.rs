@@ -1,5 +1,7 @@
 //! A line of fstab(5), mounted by the system when somebody looks: little environment, and another mount below.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
