@@ -108,13 +108,18 @@ fn its_folder_goes_on() {
             .count()
     });
     let before_sync = reads();
-    mount.sync();
-    assert!(reads() > before_sync);
+    eventually(SOON, "it is asked for again", || {
+        mount.sync();
+        reads() > before_sync
+    });
     assert_eq!(told(), first);
     world.clear_faults();
     world.fail_with(Some("GET"), &ada, u32::MAX, 400, "ErrorCorruptData");
-    mount.sync();
-    assert_ne!(told(), first);
+    // A poll that goes on beside may have asked before.
+    eventually(SOON, "another reason is told", || {
+        mount.sync();
+        told() != first
+    });
     assert!(
         mount.read(ERROR).contains("ErrorCorruptData"),
         "{}",
