@@ -11,6 +11,7 @@ mod health;
 mod load;
 mod moving;
 mod notices;
+mod outcome;
 mod photos;
 mod plan;
 mod pull;
@@ -30,6 +31,7 @@ pub use subscriptions::Notifications;
 use crate::graph::{Client, Error, Hook, Snapshot, Stats, Work};
 use crate::notify::Notice;
 use crate::store::{self, ServerContact, Store, Wake};
+use crate::vcard::{Card, Residue};
 use subscriptions::Subscriptions;
 
 /// Told of the progress of first loads: folder and contacts so far.
@@ -448,4 +450,14 @@ fn server_contact(snapshot: &Snapshot) -> ServerContact {
         picture: snapshot.picture,
         client: snapshot.client.clone(),
     }
+}
+
+/// The card of a contact that was read whole.
+fn card_of(snapshot: &Snapshot) -> Card {
+    let residue = snapshot
+        .residue
+        .as_ref()
+        .and_then(|text| Residue::decode(text).ok())
+        .unwrap_or_default();
+    Card::from_server(snapshot.contact.clone(), residue)
 }

@@ -2,8 +2,7 @@
 //!
 //! Between the first step and the last the contact is there twice, and either may be edited elsewhere meanwhile.
 
-use super::push::card_of;
-use super::{Engine, Failure, plan, server_contact};
+use super::{Engine, Failure, card_of, plan, server_contact};
 use crate::graph::{Error, Snapshot, Write};
 use crate::model::{ChangeKey, Contact, ContactId, FolderId, Photo, ResidueText};
 use crate::store::{self, ContactRow, Job, Problem};
