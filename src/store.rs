@@ -466,7 +466,8 @@ impl Store {
         tidy(&writer, now)?;
         writer.execute(
             "DELETE FROM photo WHERE NOT EXISTS (SELECT 1 FROM contact WHERE contact.photo = photo.id)
-             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.photo = photo.id)",
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.photo = photo.id)
+             AND NOT EXISTS (SELECT 1 FROM photo_clash WHERE photo.id IN (ours, theirs))",
             [],
         )?;
         let mut wanted = writer.prepare("SELECT ino FROM inode WHERE kind = 3 OR dirty")?;

@@ -11,6 +11,9 @@ use crate::daemon::control::{Reply, Request};
 use crate::daemon::registry::LiveMount;
 use crate::observe::past::Conflict;
 
+/// Characters of a line that are shown.
+const LONGEST: usize = 200;
+
 /// Lists, shows or resolves.
 pub(super) fn run(args: &ConflictsArgs) -> Result<Exit, CliError> {
     match &args.command {
@@ -60,7 +63,7 @@ fn show(file: &Path, json: bool) -> Result<Exit, CliError> {
     ] {
         output::line(&format!("{side}:"))?;
         for line in only_in(text, other) {
-            output::line(&format!("  {line}"))?;
+            output::line(&format!("  {}", cut(&line)))?;
         }
     }
     Ok(Exit::Success)
@@ -152,9 +155,30 @@ fn only_in(text: &str, other: &str) -> Vec<String> {
     own
 }
 
+/// A line as far as a person reads it: that of a picture fills screens.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!(
+            "{}\u{2026} ({} bytes)",
+            line.get(..at).unwrap_or(line),
+            line.len()
+        ),
+        None => line.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut() {
+        assert_eq!(cut("NOTE:short"), "NOTE:short");
+        let long = "\u{e9}".repeat(300);
+        let shown = cut(&long);
+        assert!(shown.ends_with("\u{e9}\u{2026} (600 bytes)"), "{shown}");
+        assert_eq!(shown.chars().filter(|c| *c == '\u{e9}').count(), LONGEST);
+    }
 
     #[test]
     fn the_lines_that_differ_are_unfolded() {

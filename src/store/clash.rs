@@ -6,8 +6,11 @@ use rusqlite::OptionalExtension;
 
 use super::contacts::{card_from_json, card_to_json};
 use super::{ContactRow, Problem, Result, RowId, Seq, Store, Tx};
-use crate::model::Ino;
+use crate::model::{Ino, PhotoId};
 use crate::vcard::{self, Card, Prefer, merge};
+
+/// The property that a picture is.
+const PHOTO: &str = "PHOTO";
 
 /// The two ways in which a contact can go on.
 #[derive(Clone, Debug)]
@@ -41,24 +44,41 @@ impl Store {
             return Ok(None);
         };
         self.write(|tx| {
-            let (Some(clash), Some(now)) = (tx.clash(contact.id)?, tx.expected(&contact)?) else {
+            let (clash, pictures) = (tx.clash(contact.id)?, tx.photo_clash(contact.id)?);
+            let Some(now) = tx
+                .expected(&contact)?
+                .filter(|_| clash.is_some() || pictures.is_some())
+            else {
                 return Ok(None);
             };
-            let instead = |of: &Card, card: &Card| {
+            let clash = clash.unwrap_or_else(|| Clash {
+                ours: Some(now.clone()),
+                theirs: now.clone(),
+                names: Vec::new(),
+            });
+            let side = |of: &Card, card: &Card, picture: Option<&Option<PhotoId>>| {
                 let card = merge(of, card, &now, Prefer::Ours).card;
-                tx.draw(&contact, &card)
+                let Some(picture) = picture else {
+                    return tx.draw(&contact, &card);
+                };
+                let photo = picture.as_ref().map(|id| tx.photo(id)).transpose()?;
+                Ok(tx.draw_with(&contact, &card, photo.flatten().as_ref()))
             };
+            let of_ours = pictures.as_ref().map(|pictures| &pictures.ours);
+            let of_theirs = pictures.as_ref().map(|pictures| &pictures.theirs);
+            let mut names = clash.names;
+            names.extend(pictures.as_ref().map(|_| PHOTO.to_owned()));
             let (ours, theirs) = match &clash.ours {
                 Some(ours) => (
-                    Some(instead(&clash.theirs, ours)?),
-                    instead(ours, &clash.theirs)?,
+                    Some(side(&clash.theirs, ours, of_ours)?),
+                    side(ours, &clash.theirs, of_theirs)?,
                 ),
                 None => (None, tx.draw(&contact, &now)?),
             };
             Ok(Some(Sides {
                 ours,
                 theirs,
-                names: clash.names,
+                names,
             }))
         })
     }

@@ -5,6 +5,7 @@
 //! or shown when there is time: a card is there without its picture until that has arrived, and the arrival is a change
 //! made elsewhere. Only a file in which a program saw a picture can take it away.
 
+mod clash;
 mod queue;
 mod shown;
 
@@ -185,7 +186,8 @@ impl Tx<'_> {
         self.sql
             .prepare_cached(
                 "DELETE FROM photo WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM contact WHERE photo = ?1)
-                 AND NOT EXISTS (SELECT 1 FROM outbox WHERE photo = ?1)",
+                 AND NOT EXISTS (SELECT 1 FROM outbox WHERE photo = ?1)
+                 AND NOT EXISTS (SELECT 1 FROM photo_clash WHERE ?1 IN (ours, theirs))",
             )?
             .execute([id.as_str()])?;
         Ok(())

@@ -229,9 +229,11 @@ impl Tx<'_> {
                 "UPDATE contact SET state = NULL, problem = NULL, problem_seq = NULL WHERE id = ?1",
             )?
             .execute([contact.0])?;
-        self.sql
-            .prepare_cached("DELETE FROM clash WHERE contact = ?1")?
-            .execute([contact.0])?;
+        for of in ["clash", "photo_clash"] {
+            self.sql
+                .prepare_cached(&format!("DELETE FROM {of} WHERE contact = ?1"))?
+                .execute([contact.0])?;
+        }
         Ok(())
     }
 

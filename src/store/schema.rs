@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Applied in order; `user_version` counts those that have been. Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11];
 
 /// Brings a database of any earlier version to the present one.
 ///
@@ -218,6 +218,15 @@ CREATE INDEX contact_unread ON contact(unread) WHERE unread IS NOT NULL;
 /// A contact and the copy that a move has made of it may both be edited elsewhere.
 const V10: &str = "
 ALTER TABLE outbox ADD COLUMN copied TEXT;      -- of a move: the card of the contact as it was copied (JSON)
+";
+
+/// Conflicts about pictures.
+const V11: &str = "
+CREATE TABLE photo_clash(
+    contact INTEGER PRIMARY KEY,
+    ours TEXT,                    -- the picture as either side would have it, NULL for none
+    theirs TEXT
+);
 ";
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ const BATCH: usize = 20;
 /// How often somebody with something better to do is looked for.
 const TURN: Duration = Duration::from_millis(50);
 
-const CLASH: &str = "PHOTO: changed elsewhere since you opened it; the picture there stands, yours is kept in the .rejected file";
 const NO_REMOVAL: &str = "PHOTO: Microsoft Graph does not remove the picture of a contact: remove it in Outlook; \
      the rest of the card was saved";
 const NO_PICTURES: &str = "PHOTO: this account takes no pictures through Microsoft Graph";
@@ -140,9 +139,15 @@ impl Engine {
                 Meeting::Send => {}
                 Meeting::Done => return self.photo_taken(job, id, there.as_ref()).await,
                 Meeting::Clash => {
-                    self.store
-                        .write::<_, store::Error>(|tx| tx.set_photo(contact, there.as_ref()))?;
-                    return self.refuse_photo(job, &Problem::Conflict(CLASH.to_owned()));
+                    let there = there.as_ref();
+                    let is_sent = self
+                        .store
+                        .write::<_, store::Error>(|tx| tx.meet_photo(job, &wanted, there))?;
+                    if !is_sent {
+                        tracing::warn!("a picture was changed elsewhere as well");
+                        self.note_success();
+                        return Ok(());
+                    }
                 }
             }
         }

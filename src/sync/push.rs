@@ -16,6 +16,8 @@ use crate::store::{self, ContactRow, Job, Op};
 const BATCH: usize = 20;
 /// Batches under way: one is checked while another is written.
 const CHUNKS: usize = 2;
+/// Until what failed here is tried again: a full disk, say.
+const LOCAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// A row with the contact it is about.
 pub(super) struct Work {
@@ -30,10 +32,12 @@ impl Engine {
             self.wait_welcome().await;
             if let Err(error) = self.start_chunks(chunks) {
                 tracing::error!(%error, "the outbox cannot be read");
+                tokio::time::sleep(LOCAL_PAUSE).await;
             }
             tokio::select! {
                 Some(done) = chunks.join_next() => if let Ok(Err(error)) = done {
                     tracing::warn!(error = %super::chain(&error), "sending failed");
+                    tokio::time::sleep(LOCAL_PAUSE).await;
                 },
                 () = self.outbox.notified() => {}
                 () = self.until_due(), if chunks.is_empty() => {}

@@ -62,8 +62,67 @@ fn a_picture_changed_here_and_there_is_a_conflict() {
     assert_eq!(book.names(), [FILE]);
 }
 
-/// "A picture that was changed elsewhere and is not the one that the saved text was made from stands, and so does one that was
-/// not read yet"
+/// 6.2 "Policy --conflict: theirs ... or ours"; 6.3 "or runs contactfs conflicts resolve FILE --ours|--theirs": of a picture
+/// as of any property.
+#[test]
+fn a_conflict_of_pictures_is_resolved_for_either_side_under_either_policy() {
+    for policy in ["theirs", "ours"] {
+        for (side, number) in [("--ours", 2), ("--theirs", 3)] {
+            let Some(book) = Book::pictured_with(1, &["--conflict", policy]) else {
+                return;
+            };
+            book.save_picture_while(2, || book.world.api().put_photo(&book.id, &jpeg(3)));
+            let (stands, lost) = if policy == "ours" { (2, 3) } else { (3, 2) };
+            eventually(OUTAGE, "the picture that stands is there", || {
+                book.mount.sync().out.contains("PHOTO: changed elsewhere")
+                    && book.photo() == Some(jpeg(stands))
+            });
+            book.shows(&jpeg(stands));
+            let rejected = book.mount.read(&format!("Contacts/.{FILE}.rejected"));
+            assert!(unfolded(&rejected).contains(&line(&jpeg(lost))));
+            book.mount.sync();
+            assert_eq!(state(&book), "conflict");
+            let path = book.path();
+            let conflicts = |command: &[&str]| {
+                let arguments = [&["conflicts"], command, &[path.to_str().unwrap()]].concat();
+                book.world.run(&arguments).ok()
+            };
+            let shown = conflicts(&["show"]);
+            assert!(shown.contains("PHOTO") && shown.len() < 1000, "{shown}");
+
+            book.world.clear_log();
+            conflicts(&["resolve", side]);
+            book.mount.in_step();
+            assert_eq!(state(&book), "synced", "{policy} {side}");
+            assert_eq!(book.names(), [FILE]);
+            assert_eq!(book.photo(), Some(jpeg(number)), "{policy} {side}");
+            book.shows(&jpeg(number));
+            let sent = usize::from(number != stands);
+            assert_eq!(book.world.writes().len(), sent, "{policy} {side}");
+        }
+    }
+}
+
+/// 6.2 as above: `fsync` of a save whose picture stands succeeds.
+#[test]
+fn a_picture_that_stands_is_sent_once() {
+    let Some(book) = Book::pictured_with(1, &["--conflict", "ours"]) else {
+        return;
+    };
+    let text = unfolded(&book.text()).replace(&line(&jpeg(1)), &line(&jpeg(2)));
+    book.world.api().put_photo(&book.id, &jpeg(3));
+    book.world.clear_log();
+    let mut file = File::create(book.path()).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.sync_all().unwrap();
+    drop(file);
+    book.mount.sync();
+    assert_eq!((book.photo(), book.taken()), (Some(jpeg(2)), 1));
+    assert_eq!((book.text(), state(&book)), (text, "conflict".to_owned()));
+}
+
+/// "A picture that was changed elsewhere and is not the one that the saved text was made from is in conflict ..., and so is
+/// one that was not read yet"
 #[test]
 fn a_picture_that_was_not_read_yet_is_not_overwritten() {
     let Some(book) = Book::pictured(1) else {

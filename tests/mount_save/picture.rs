@@ -55,7 +55,13 @@ impl Book {
     /// A book whose contact has a picture, which the file shows.
     #[track_caller]
     pub fn pictured(number: u8) -> Option<Self> {
-        let book = Self::open()?;
+        Self::pictured_with(number, &[])
+    }
+
+    /// The same, on a mount with options.
+    #[track_caller]
+    pub fn pictured_with(number: u8, arguments: &[&str]) -> Option<Self> {
+        let book = Self::with(arguments, contactfs::sandbox::Options::default())?;
         book.world.api().put_photo(&book.id, &jpeg(number));
         book.calm();
         book.shows(&jpeg(number));

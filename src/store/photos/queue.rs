@@ -121,7 +121,6 @@ impl Tx<'_> {
             }
             // The fields changed elsewhere as well: what is queued behind did not start from that.
             tx.drop_job(job.seq)?;
-            tx.clear_problem(row.id)?;
             tx.apply(row.folder, theirs)
         })
     }

@@ -88,8 +88,18 @@ impl Tx<'_> {
             Photos::Sidecar | Photos::None => None,
         };
         let photo = photo.map(|id| self.photo(&id)).transpose()?.flatten();
-        let id = contact.graph.as_ref();
-        Ok(vcard::render_with(card, id, photo.as_ref(), self.style))
+        Ok(self.draw_with(contact, card, photo.as_ref()))
+    }
+
+    /// The canonical text of a contact's card, with this picture.
+    #[must_use]
+    pub(in crate::store) fn draw_with(
+        &self,
+        contact: &ContactRow,
+        card: &Card,
+        photo: Option<&Photo>,
+    ) -> Vec<u8> {
+        vcard::render_with(card, contact.graph.as_ref(), photo, self.style)
     }
 
     /// Whether a file shows the picture its contact has or is to have, as far as this mount shows any.
