@@ -20,4 +20,5 @@ pub use file::{ACCOUNT_KEYS, AccountSection, ConfigFile};
 pub use paths::{private_dir, runtime_dir, state_base};
 pub use settings::{
     CardVersion, Extended, LineEnding, MountSettings, NotifySettings, PhotoPlace, Winner,
+    YearlessPlace,
 };

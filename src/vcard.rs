@@ -35,7 +35,7 @@ pub use card::{Card, derived_uid};
 pub use error::{CardError, CardErrorKind};
 pub use merge::{Merged, Prefer, merge};
 pub use read::{Said, is_complete, may_hold_photo, photo_in, read, read_all};
-pub use render::{render, render_with};
+pub use render::{Times, render, render_with};
 pub use residue::{BrokenResidue, Residue};
 pub use split::{Piece, split};
 
@@ -48,6 +48,12 @@ pub struct Style {
     pub version: Version,
     /// The line end of every rendered card.
     pub eol: Eol,
+    /// Long lines are written whole.
+    pub unfolded: bool,
+    /// Rendered cards say when the service made and changed their contacts.
+    pub rev: bool,
+    /// Where a birthday without a year goes that a text is the first to say.
+    pub yearless: Yearless,
     /// Up to where the service's fields are those of a card; the spelling of a field beyond is residue.
     pub tier: Tier,
 }
@@ -60,6 +66,16 @@ pub enum Version {
     /// vCard 4.0 (RFC 6350).
     #[default]
     V4,
+}
+
+/// Where a birthday without a year is kept (vcard-mapping 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Yearless {
+    /// In its field, where Outlook shows a year that nobody said.
+    #[default]
+    Contact,
+    /// In the residue, where Outlook does not see it.
+    Residue,
 }
 
 /// A line end.

@@ -17,6 +17,8 @@ mod extended;
 mod files;
 #[path = "mount_cards/lone.rs"]
 mod lone;
+#[path = "mount_cards/options.rs"]
+mod options;
 #[path = "mount_cards/recorded.rs"]
 mod recorded;
 mod support;

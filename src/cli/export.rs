@@ -112,6 +112,7 @@ fn card(path: &Path) -> Result<Vec<u8>, String> {
             &said.card,
             None,
             said.photo.as_ref(),
+            None,
             style,
         ));
     }

@@ -47,6 +47,12 @@ pub struct MountSettings {
     pub vcard_version: CardVersion,
     /// The line ending cards are written with.
     pub eol: LineEnding,
+    /// Long lines of cards are folded.
+    pub fold: bool,
+    /// Cards say when the service made and changed their contacts.
+    pub rev: bool,
+    /// Where new birthdays without a year are kept.
+    pub yearless: YearlessPlace,
     /// How much of what Outlook keeps beside Graph's properties is read.
     pub extended: Extended,
     /// Where pictures are shown.
@@ -100,6 +106,15 @@ pub enum LineEnding {
     Crlf,
     /// As Unix text files have it.
     Lf,
+}
+
+/// Where a birthday without a year is kept that a card is the first to say (vcard-mapping 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum YearlessPlace {
+    /// In the contact's birthday.
+    Contact,
+    /// With the lines that Outlook does not see.
+    Residue,
 }
 
 /// Where the picture of a contact is shown.

@@ -16,14 +16,14 @@ use crate::auth::{
 };
 use crate::config::{
     Account, CardVersion, Credentials, Extended, LineEnding, MountSettings, PhotoPlace,
-    SANDBOX_ACCOUNT, Winner,
+    SANDBOX_ACCOUNT, Winner, YearlessPlace,
 };
 use crate::graph::{Client, Endpoint, Hook, Mailbox};
 use crate::model::Tier;
 use crate::notify::{Listener, Notice};
 use crate::observe::happening::Event;
 use crate::store::{self, Photos, Store};
-use crate::vcard::{Eol, Prefer, Style, Version};
+use crate::vcard::{Eol, Prefer, Style, Version, Yearless};
 use crate::{fs, sync, tree};
 
 pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<Store, RunError> {
@@ -41,6 +41,12 @@ pub(super) fn open_store(account: &Account, settings: &MountSettings) -> Result<
         eol: match settings.eol {
             LineEnding::Crlf => Eol::Crlf,
             LineEnding::Lf => Eol::Lf,
+        },
+        unfolded: !settings.fold,
+        rev: settings.rev,
+        yearless: match settings.yearless {
+            YearlessPlace::Contact => Yearless::Contact,
+            YearlessPlace::Residue => Yearless::Residue,
         },
         tier: tier(settings),
     };

@@ -7,7 +7,8 @@ use super::line::Line;
 use super::meaning::{Meaning, is_address, labelled_field};
 use super::residue::{Entry, INVENTED_GIVEN_NAME, UNMAPPED};
 use super::{
-    Card, CardError, CardErrorKind, Style, Version, compose, essence, render, settle, shadow, slots,
+    Card, CardError, CardErrorKind, Style, Version, Yearless, compose, dates, essence, render,
+    settle, shadow, slots,
 };
 use crate::model::{Contact, ContactId, Email, Field, Value};
 
@@ -32,7 +33,7 @@ pub(super) fn assign(
     shown: Option<Shown<'_>>,
     style: Style,
 ) -> Result<Card, CardError> {
-    lines.retain(|(_, line)| line.name != "REV" && !shown.is_some_and(|shown| shown.made_up(line)));
+    lines.retain(|(_, line)| !line.is_time() && !shown.is_some_and(|shown| shown.made_up(line)));
     let Placement {
         mut contact,
         placed,
@@ -128,6 +129,7 @@ fn place<'a>(lines: &'a [Numbered], shown: Option<Shown<'_>>, style: Style) -> P
         let meaning = Meaning::of(line)
             .or_else(|| Meaning::labelled(line, *labels.get(line.group.as_deref()?)?))
             .filter(|meaning| has_home(meaning, shown, style))
+            .filter(|meaning| !is_kept_out(meaning, line, shown, style))
             .map(|meaning| draft.aimed(meaning, shown.map(|shown| &shown.card.contact)))
             .filter(|meaning| !(was_left && was_free(meaning)))
             .filter(|_| !(several_categories && is_marked_category(line)));
@@ -159,6 +161,17 @@ fn has_home(meaning: &Meaning, shown: Option<Shown<'_>>, style: Style) -> bool {
     let field = meaning.field();
     let in_tier = field.is_none_or(|field| field.tier() <= style.tier);
     in_tier && !(field == Some(Field::Sensitivity) && style.version == Version::V4)
+}
+
+/// Whether a birthday without a year is not for Outlook to see. One that the contact has already is no news.
+fn is_kept_out(meaning: &Meaning, line: &Line, shown: Option<Shown<'_>>, style: Style) -> bool {
+    let Meaning::Day(Field::Birthday, day) = meaning else {
+        return false;
+    };
+    let held = shown.and_then(|shown| shown.card.contact.get(Field::Birthday));
+    style.yearless == Yearless::Residue
+        && dates::omits_year(line)
+        && held != Some(&Value::Date(*day))
 }
 
 /// What the labels of Apple's address book say of the lines that have the same prefix.

@@ -97,6 +97,11 @@ impl Line {
             .any(|value| value.eq_ignore_ascii_case(kind))
     }
 
+    /// Whether the line tells when a contact was made or changed: only the service knows (vcard-mapping 2).
+    pub(super) fn is_time(&self) -> bool {
+        matches!(self.name.as_str(), "REV" | "CREATED")
+    }
+
     /// Whether it makes the card one of a group of contacts.
     pub(super) fn is_group(&self) -> bool {
         matches!(self.name.as_str(), "KIND" | "X-ADDRESSBOOKSERVER-KIND")
@@ -178,7 +183,7 @@ pub(super) fn without_preference(raw: &str) -> String {
 pub(super) fn is_presentable(raw: &str) -> bool {
     let is_whole = |line: &Line| {
         let is_mark = scan::is_mark(line, "BEGIN") || scan::is_mark(line, "END");
-        let is_read = !is_mark && !line.is_group() && line.name != "REV";
+        let is_read = !is_mark && !line.is_group() && !line.is_time();
         let is_named = line.raw == raw && scan::is_name(&line.name);
         // A fold in such a line would be taken for one of its own.
         let mut encodings = line.param("ENCODING");

@@ -2,6 +2,7 @@
 
 mod mapping;
 mod merging;
+mod options;
 mod refusals;
 mod saving;
 
@@ -13,11 +14,21 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Address, Contact, ContactId, Email, Field, Kind, ResidueText, Value};
 
-const STYLES: [Style; 4] = [
+const STYLES: [Style; 6] = [
     style(Version::V4, Eol::Crlf),
     style(Version::V4, Eol::Lf),
     style(Version::V3, Eol::Crlf),
     style(Version::V3, Eol::Lf),
+    Style {
+        unfolded: true,
+        rev: true,
+        yearless: Yearless::Residue,
+        ..LF
+    },
+    Style {
+        yearless: Yearless::Residue,
+        ..style(Version::V3, Eol::Crlf)
+    },
 ];
 
 const LF: Style = style(Version::V4, Eol::Lf);
@@ -27,6 +38,9 @@ const fn style(version: Version, eol: Eol) -> Style {
     Style {
         version,
         eol,
+        unfolded: false,
+        rev: false,
+        yearless: Yearless::Contact,
         tier: Tier::All,
     }
 }
@@ -108,8 +122,8 @@ fn contact() -> impl Strategy<Value = Contact> {
 /// Lines as users and programs write them, of all sorts.
 fn user_line() -> impl Strategy<Value = String> {
     let name = "(item[12]\\.)?(FN|N|ORG|EMAIL|TEL|ADR|URL|BDAY|NICKNAME|NOTE|RELATED|CATEGORIES|IMPP|UID|X-FOO|X-SPOUSE|X-AIM|X-MSGRAPH-FILE-AS|TITLE|PHOTO|ANNIVERSARY|X-ABDATE|X-ABRELATEDNAMES|X-ABLabel|GENDER|X-GENDER|HOBBY|FBURL|CLASS|X-MS-TEXT|X-MS-TEL|X-MS-OL-DEFAULT-POSTAL-ADDRESS)";
-    let params = "(;(TYPE=work|TYPE=HOME,voice|type=cell|TYPE=child|TYPE=spouse|TYPE=fax|TYPE=pager|TYPE=car,home|TYPE=assistant|TYPE=callback|PREF=[1-9]|VALUE=text|VALUE=uri|X-A=\"b;c\"|LANGUAGE=de)){0,2}";
-    let value = "(F|M|1|PRIVATE|_\\$!<Spouse>!\\$_|Child|Anniversary)|([a-z]{0,5}|[0-9-]{4,10}|;|,|\\\\n|\\\\;|\\\\,|http://x|é| ){0,8}";
+    let params = "(;(TYPE=work|TYPE=HOME,voice|type=cell|TYPE=child|TYPE=spouse|TYPE=fax|TYPE=pager|TYPE=car,home|TYPE=assistant|TYPE=callback|PREF=[1-9]|VALUE=text|VALUE=uri|X-A=\"b;c\"|LANGUAGE=de|X-APPLE-OMIT-YEAR=1604)){0,2}";
+    let value = "(F|M|1|PRIVATE|--0412|--04-12|1604-04-12|_\\$!<Spouse>!\\$_|Child|Anniversary)|([a-z]{0,5}|[0-9-]{4,10}|;|,|\\\\n|\\\\;|\\\\,|http://x|é| ){0,8}";
     (name, params, value).prop_map(|(name, params, value)| format!("{name}{params}:{value}"))
 }
 

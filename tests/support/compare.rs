@@ -153,7 +153,7 @@ fn line_facts(line: &[u8], is_21: bool) -> Vec<String> {
         value.retain(|c| !c.is_whitespace());
     }
     match name.as_str() {
-        "BEGIN" | "END" | "VERSION" | "REV" => return Vec::new(),
+        "BEGIN" | "END" | "VERSION" | "REV" | "CREATED" => return Vec::new(),
         "X-MS-SPOUSE" | "X-MS-CHILD" => {
             params.extend([
                 format!("TYPE={}", name[5..].to_lowercase()),

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use contactfs::model::{ContactId, Tier};
-use contactfs::vcard::{self, CardErrorKind, Eol, Said, Style, Version};
+use contactfs::vcard::{self, CardErrorKind, Eol, Said, Style, Version, Yearless};
 
 use super::compare;
 
@@ -27,6 +27,9 @@ const fn style(version: Version, tier: Tier) -> Style {
         version,
         eol: Eol::Lf,
         tier,
+        unfolded: false,
+        rev: false,
+        yearless: Yearless::Contact,
     }
 }
 
@@ -48,7 +51,7 @@ pub(crate) fn written() -> Vec<(String, Style, Vec<u8>)> {
         for style in STYLES {
             if let Ok(Said { card, photo }) = vcard::read_all(&bytes, None, style) {
                 let id = ContactId::new("AAMk");
-                let text = vcard::render_with(&card, Some(&id), photo.as_ref(), style);
+                let text = vcard::render_with(&card, Some(&id), photo.as_ref(), None, style);
                 written.push((name.clone(), style, text));
             }
         }
@@ -131,7 +134,7 @@ fn outcome_in(name: &str, bytes: &[u8], style: Style) -> String {
         }
         Ok(said) => said,
     };
-    let text = vcard::render_with(&card, None, photo.as_ref(), style);
+    let text = vcard::render_with(&card, None, photo.as_ref(), None, style);
     let shown = String::from_utf8_lossy(&text);
     let again = vcard::read(&text, Some((&card, None)), style);
     assert_eq!(

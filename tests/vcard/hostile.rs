@@ -265,7 +265,7 @@ fn steps(bytes: &[u8]) -> Vec<(&'static str, Duration)> {
         ("split", best(|| drop(black_box(vcard::split(bytes))))),
     ];
     if let Ok(Said { card, photo }) = vcard::read_all(bytes, None, style) {
-        let render = || vcard::render_with(&card, None, photo.as_ref(), style);
+        let render = || vcard::render_with(&card, None, photo.as_ref(), None, style);
         let text = render();
         let again = || vcard::read_all(&text, Some((&card, None)), style);
         let line = String::from_utf8_lossy(&text).replace("END:", "X-B:2\nEND:");

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::config::{CardVersion, Environment, Extended, LineEnding, PhotoPlace, Winner};
+use crate::config::{
+    CardVersion, Environment, Extended, LineEnding, PhotoPlace, Winner, YearlessPlace,
+};
 use crate::observe::log::{LogFormat, LogSettings};
 
 /// How saves travel and cards look.
@@ -59,6 +61,26 @@ pub(in crate::cli) struct CardOptions {
     /// End the lines of cards so
     #[arg(long, value_enum, default_value = "crlf", help_heading = "Cards")]
     eol: EolName,
+
+    /// Fold long lines of cards
+    ///
+    /// off: a line is written whole, however long it is. Cards are read either way.
+    #[arg(long, value_enum, default_value = "on", help_heading = "Cards")]
+    fold: SwitchName,
+
+    /// Write into cards when the service last changed and made the contacts
+    ///
+    /// on: a card ends with REV and, in 4.0, CREATED, and is written anew when anything of its contact was changed
+    /// elsewhere. Both are ignored in a saved card.
+    #[arg(long, value_enum, default_value = "off", help_heading = "Cards")]
+    rev: SwitchName,
+
+    /// Keep a new birthday without a year here
+    ///
+    /// contact: in the contact, where Outlook shows it in the year 1604. residue: as part of the card only, where
+    /// Outlook does not see it. Those that are there already stay where they are.
+    #[arg(long, value_enum, default_value = "contact", help_heading = "Cards")]
+    yearless: YearlessName,
 
     /// Read this much of what Outlook keeps beside the properties of Graph
     ///
@@ -116,6 +138,24 @@ impl CardOptions {
         match self.eol {
             EolName::Crlf => LineEnding::Crlf,
             EolName::Lf => LineEnding::Lf,
+        }
+    }
+
+    /// Whether long lines are folded.
+    pub(in crate::cli) fn folds(&self) -> bool {
+        self.fold == SwitchName::On
+    }
+
+    /// Whether cards say when their contacts were changed.
+    pub(in crate::cli) fn tells_times(&self) -> bool {
+        self.rev == SwitchName::On
+    }
+
+    /// The chosen place for birthdays without a year.
+    pub(in crate::cli) fn yearless(&self) -> YearlessPlace {
+        match self.yearless {
+            YearlessName::Contact => YearlessPlace::Contact,
+            YearlessName::Residue => YearlessPlace::Residue,
         }
     }
 
@@ -215,6 +255,18 @@ enum VersionName {
 enum EolName {
     Crlf,
     Lf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SwitchName {
+    On,
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum YearlessName {
+    Contact,
+    Residue,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

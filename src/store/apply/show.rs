@@ -9,8 +9,9 @@ use crate::names;
 use crate::vcard::{self, Card};
 
 impl Tx<'_> {
-    /// Lets the file follow a change made elsewhere: bytes if the meaning changed, name if displayName did,
-    /// directory if the contact was moved. Bytes that still mean the same stay the user's (behaviour P2).
+    /// Lets the file follow a change made elsewhere: bytes if the meaning changed, or the time they are to tell, name if
+    /// displayName did, directory if the contact was moved. Bytes that still mean the same otherwise stay the user's
+    /// (behaviour P2).
     pub(in crate::store) fn reshow(
         &mut self,
         old: &ContactRow,
@@ -21,7 +22,8 @@ impl Tx<'_> {
             return Ok(());
         };
         let dirty = self.inode(ino)?.is_some_and(|row| row.dirty);
-        if old.card.as_ref() != Some(card) && !dirty {
+        let is_later = self.style.rev && old.modified != new.modified;
+        if (old.card.as_ref() != Some(card) || is_later) && !dirty {
             let bytes = self.draw(new, card)?;
             let mtime = self.moved_on(ino, modified)?;
             self.replace_inode(new, ino, &bytes, mtime, Fate::Changed)?;

@@ -6,7 +6,7 @@ use super::super::deeds::{Deed, Of};
 use super::Photos;
 use crate::model::{Ino, Photo, PhotoId, Stamp};
 use crate::store::{ContactRow, Error, Fate, InodeKind, Result, RowId, Store, Tx};
-use crate::vcard::{self, Card, Residue};
+use crate::vcard::{self, Card, Residue, Times};
 
 impl Store {
     /// Shows pictures so from now on; for the time before anybody reads a file. Files that show them otherwise are made
@@ -99,7 +99,13 @@ impl Tx<'_> {
         card: &Card,
         photo: Option<&Photo>,
     ) -> Vec<u8> {
-        vcard::render_with(card, contact.graph.as_ref(), photo, self.style)
+        let id = contact.graph.as_ref();
+        let modified = contact.modified.filter(|_| id.is_some());
+        let times = modified.map(|modified| Times {
+            created: contact.created,
+            modified,
+        });
+        vcard::render_with(card, id, photo, times, self.style)
     }
 
     /// Whether a file shows the picture its contact has or is to have, as far as this mount shows any.

@@ -3,12 +3,15 @@
 #![no_main]
 
 use contactfs::model::Tier;
-use contactfs::vcard::{self, Card, Eol, Prefer, Style, Version};
+use contactfs::vcard::{self, Card, Eol, Prefer, Style, Version, Yearless};
 
 const STYLE: Style = Style {
     version: Version::V4,
     eol: Eol::Lf,
     tier: Tier::All,
+    unfolded: false,
+    rev: false,
+    yearless: Yearless::Contact,
 };
 
 fn card(bytes: &[u8]) -> Option<Card> {
