@@ -110,8 +110,9 @@ pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
 /// Takes a mount off whose process is gone. A killed process may hang on in the kernel, holding the store's lock, and so may
 /// every program that waits for it, until the connection is aborted.
 pub(super) fn clear(dir: &Path) -> Result<(), CliError> {
-    let process = served_by(dir);
+    // First of all: even to look at such a process may mean to wait for it.
     abort(dir);
+    let process = served_by(dir);
     if mounted(dir).is_some() {
         detach(dir)?;
     }
