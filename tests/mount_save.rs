@@ -23,6 +23,8 @@ mod editors;
 mod end;
 #[path = "mount_save/folders.rs"]
 mod folders;
+#[path = "mount_save/full.rs"]
+mod full;
 #[path = "mount_save/lost.rs"]
 mod lost;
 #[path = "mount_save/offline.rs"]
