@@ -67,6 +67,8 @@ pub struct Settings {
     pub file_mode: u16,
     /// The permission bits of a folder's directory.
     pub dir_mode: u16,
+    /// The folder that is the root, by its path in the mailbox; the mailbox itself when `None`.
+    pub folder: Option<String>,
 }
 
 /// What kind of file an inode is.
@@ -160,6 +162,7 @@ pub struct Tree {
     edit: Mutex<()>,
     /// Every inode and name. Taken after the store's writer lock.
     memory: Mutex<Memory>,
+    root: Ino,
     cache: Cache,
     /// Who wrote what since the last commit. Taken last.
     writers: Mutex<Writers>,
@@ -181,12 +184,19 @@ impl Tree {
     /// Reads the store's names and follows it from now on.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read; [`Error::NotFound`] when the folder that is to be the root is not there.
     pub fn new(store: Arc<Store>, settings: Settings) -> Result<Arc<Self>> {
         let tree = store.follow(|| {
+            let mut memory = Memory::load(&store)?;
+            if let Some(folder) = &settings.folder
+                && !memory.enter(folder)
+            {
+                return Err(Error::NotFound);
+            }
             Ok::<_, Error>(Arc::new(Self {
                 cache: Cache::new(settings.cache_size),
-                memory: Mutex::new(Memory::load(&store)?),
+                root: memory.root(),
+                memory: Mutex::new(memory),
                 writers: Mutex::default(),
                 edit: Mutex::new(()),
                 observer: std::sync::OnceLock::new(),
@@ -280,14 +290,16 @@ impl Tree {
         Ok(Some(Ok(())))
     }
 
+    /// The directory that is mounted.
+    #[must_use]
+    pub fn root(&self) -> Ino {
+        self.root
+    }
+
     /// The inode at a path below the root.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Ino> {
-        let memory = self.memory();
-        let parts = path.split('/').filter(|part| !part.is_empty());
-        parts
-            .into_iter()
-            .try_fold(Ino::ROOT, |dir, name| memory.dir(dir)?.get(name))
+        self.memory().find(path)
     }
 
     /// The path of an inode below the root, for people to read.

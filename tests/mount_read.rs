@@ -33,6 +33,8 @@ mod proxy;
 mod report;
 #[path = "mount_read/resume.rs"]
 mod resume;
+#[path = "mount_read/root.rs"]
+mod root;
 #[path = "mount_read/stable.rs"]
 mod stable;
 #[path = "mount_read/tools.rs"]

@@ -167,6 +167,18 @@ pub(super) struct MountArgs {
     #[arg(long, help_heading = "Mounting")]
     pub(super) allow_root: bool,
 
+    /// Unmount when the process dies
+    ///
+    /// Otherwise a dead mount is cleared by the next one or by contactfs umount. Lets root in as --allow-root does.
+    #[arg(long, help_heading = "Mounting")]
+    pub(super) auto_unmount: bool,
+
+    /// Mount this contact folder, not the whole mailbox
+    ///
+    /// NAME is its directory's path in a mount of the mailbox, such as Work or Work/Friends.
+    #[arg(long, value_name = "NAME", help_heading = "Mounting")]
+    pub(super) folder: Option<String>,
+
     /// Mount over a directory that is not empty
     ///
     /// What it holds is hidden until it is unmounted.

@@ -48,7 +48,7 @@ struct Folder {
 /// Imports a file.
 pub(super) fn run(args: &ImportArgs) -> Result<Exit, CliError> {
     let (mount, below) = target::of_path(&args.dir)?;
-    if below.as_os_str().is_empty() {
+    if below.as_os_str().is_empty() && !mount.is_folder {
         return Err(CliError::usage("contacts live in folders, not beside them")
             .hint("Name one of the directories in the mount."));
     }

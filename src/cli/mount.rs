@@ -131,6 +131,8 @@ fn settings(args: &MountArgs, dir: PathBuf, notify: Option<NotifySettings>) -> M
         read_only: args.read_only,
         allow_other: args.allow_other,
         allow_root: args.allow_root,
+        auto_unmount: args.auto_unmount,
+        folder: args.folder.clone(),
         allow_non_empty: args.allow_non_empty,
         uid: args.files.uid,
         gid: args.files.gid,

@@ -179,6 +179,7 @@ pub(super) fn tree_settings(settings: &MountSettings) -> tree::Settings {
         gid: settings.gid.unwrap_or(rustix::process::getegid().as_raw()),
         file_mode: settings.file_mode,
         dir_mode: settings.dir_mode,
+        folder: settings.folder.clone(),
     }
 }
 
@@ -187,6 +188,7 @@ pub(super) fn fs_options(settings: &MountSettings) -> fs::Options {
         read_only: settings.read_only,
         allow_other: settings.allow_other,
         allow_root: settings.allow_root,
+        auto_unmount: settings.auto_unmount,
         fsync_timeout: settings.fsync_timeout,
         sync: settings.sync,
         xattr: settings.xattr,

@@ -23,6 +23,9 @@ pub struct LiveMount {
     pub account: String,
     /// Its control socket.
     pub socket: PathBuf,
+    /// Whether its root is a contact folder.
+    #[serde(default)]
+    pub is_folder: bool,
 }
 
 impl LiveMount {
@@ -61,12 +64,18 @@ pub fn socket(runtime: &Path, dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the entry cannot be written.
-pub fn register(runtime: &Path, dir: &Path, account: &str) -> io::Result<Registration> {
+pub fn register(
+    runtime: &Path,
+    dir: &Path,
+    account: &str,
+    is_folder: bool,
+) -> io::Result<Registration> {
     let mount = LiveMount {
         dir: dir.to_owned(),
         pid: std::process::id(),
         account: account.to_owned(),
         socket: socket(runtime, dir),
+        is_folder,
     };
     let entry = runtime.join(format!("{}.json", name(dir)));
     let fresh = entry.with_extension("new");
@@ -153,7 +162,7 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let socket = socket(runtime.path(), Path::new("/m/a"));
         let _listener = UnixListener::bind(&socket).unwrap();
-        let registration = register(runtime.path(), Path::new("/m/a"), "default").unwrap();
+        let registration = register(runtime.path(), Path::new("/m/a"), "default", false).unwrap();
         let (pid, account) = (std::process::id(), "default".to_owned());
         assert_eq!(
             mounts(runtime.path()).unwrap(),
@@ -161,7 +170,8 @@ mod tests {
                 dir: "/m/a".into(),
                 pid,
                 account,
-                socket
+                socket,
+                is_folder: false,
             }]
         );
         drop(registration);
@@ -173,7 +183,7 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let socket = socket(runtime.path(), runtime.path());
         drop(UnixListener::bind(&socket).unwrap());
-        let _registration = register(runtime.path(), runtime.path(), "default").unwrap();
+        let _registration = register(runtime.path(), runtime.path(), "default", false).unwrap();
         assert!(mounts(runtime.path()).unwrap().is_empty());
         assert_eq!(fs::read_dir(runtime.path()).unwrap().count(), 0);
     }
@@ -193,6 +203,7 @@ mod tests {
             pid: 1,
             account: String::new(),
             socket: PathBuf::new(),
+            is_folder: false,
         };
         let mounts = [mount("/m"), mount("/m/inner"), mount("/m/in")];
         let found = |path: &str| {

@@ -23,10 +23,11 @@ use super::{Progress, RunError, RunErrorKind, service, sign_in, surroundings};
 use crate::auth::Exchangeable;
 use crate::config::{Account, Environment, MountSettings, runtime_dir};
 use crate::fs::Mounted;
+use crate::names;
 use crate::notify::Notice;
 use crate::store::Store;
 use crate::sync::{Command, Engine, Failure};
-use crate::tree::Tree;
+use crate::tree::{self, Tree};
 
 /// How long the end may take to send what is queued (behaviour 7.4).
 const DRAIN: Duration = Duration::from_secs(10);
@@ -80,6 +81,7 @@ pub fn mount(
     let running = spawn_engine(
         Arc::clone(&engine),
         Arc::clone(&store),
+        settings.folder.clone(),
         inbox,
         ear,
         wake.clone(),
@@ -126,7 +128,7 @@ fn serve(
         Ok(Wake::Ready(Ok(())) | Wake::Loading(..) | Wake::Ended) => {}
     }
     let tree = Tree::new(Arc::clone(&parts.store), assemble::tree_settings(settings))
-        .map_err(|error| RunError::new(RunErrorKind::Internal, error.to_string()))?;
+        .map_err(|error| no_tree(error, settings))?;
     let report = Arc::new(Report {
         account: account.clone(),
         settings: settings.clone(),
@@ -164,6 +166,17 @@ fn serve(
     Ok(())
 }
 
+fn no_tree(error: tree::Error, settings: &MountSettings) -> RunError {
+    match (error, &settings.folder) {
+        (tree::Error::NotFound, Some(folder)) => RunError::new(
+            RunErrorKind::Usage,
+            format!("the mailbox has no contact folder {folder}"),
+        )
+        .hint("Mounted whole, the mailbox shows its folders as directories."),
+        (error, _) => RunError::new(RunErrorKind::Internal, error.to_string()),
+    }
+}
+
 fn wait_for_end(woken: &Receiver<Wake>, progress: &dyn Progress, report: &Report) {
     let (mut line, mut looked) = (service::Line::default(), Instant::now());
     loop {
@@ -196,10 +209,19 @@ fn drain(parts: &Parts) {
     }
 }
 
+/// Whether the store has a folder tree, and in it a folder of the name of the one that is to be the root.
+fn is_known(store: &Store, root: Option<&str>) -> bool {
+    let root = root.and_then(|path| path.split('/').rfind(|part| !part.is_empty()));
+    let is_it = |name: &str| root.is_none_or(|root| names::folder_name(name) == root);
+    let folders = store.folders().unwrap_or_default();
+    folders.iter().any(|folder| is_it(&folder.name))
+}
+
 /// Starts the engine's thread: signals first, then the folder tree when the store has none, then the loops.
 fn spawn_engine(
     engine: Arc<Engine>,
     store: Arc<Store>,
+    folder: Option<String>,
     inbox: mpsc::UnboundedReceiver<Command>,
     ear: Option<Ear>,
     wake: Sender<Wake>,
@@ -220,8 +242,7 @@ fn spawn_engine(
             let signals = tokio::spawn(signals.heed(wake.clone(), Arc::clone(&engine), reload));
             let life = tokio::spawn(service::live(Arc::clone(&engine)));
             surroundings::follow(Arc::clone(&engine));
-            let known = store.folders().is_ok_and(|folders| !folders.is_empty());
-            let ready = if known {
+            let ready = if is_known(&store, folder.as_deref()) {
                 Ok(())
             } else {
                 engine.read_folders_first().await
@@ -294,7 +315,12 @@ fn open_control(
     let handler: Arc<dyn control::Handler> = Arc::<Report>::clone(report);
     // The entry comes second: one without a listener counts as dead.
     let server = control::serve(socket, handler).map_err(|error| internal(error.to_string()))?;
-    let registration = registry::register(&runtime, &settings.dir, &account.name)
-        .map_err(|error| internal(error.to_string()))?;
+    let registration = registry::register(
+        &runtime,
+        &settings.dir,
+        &account.name,
+        settings.folder.is_some(),
+    )
+    .map_err(|error| internal(error.to_string()))?;
     Ok((server, registration))
 }

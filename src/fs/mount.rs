@@ -27,6 +27,8 @@ pub struct Options {
     pub allow_other: bool,
     /// Whether root may enter a user's mount.
     pub allow_root: bool,
+    /// Whether `fusermount3` unmounts when the process dies.
+    pub auto_unmount: bool,
     /// How long `fsync` waits for the server's verdict.
     pub fsync_timeout: Duration,
     /// Whether `close` waits as `fsync` does.
@@ -100,7 +102,7 @@ impl Mounted {
         });
         let ops = Ops::new(Arc::clone(&tree), Arc::clone(&waits), options, on_end)?;
         let session = Session::new(ops, dir, &config(options)).map_err(|error| explain(&error))?;
-        let telling = Telling::start(session.notifier())?;
+        let telling = Telling::start(session.notifier(), tree.root())?;
         let messages = Mutex::new(telling.messages());
         tree.set_observer(Arc::new(Passed {
             messages,
@@ -153,9 +155,14 @@ fn config(options: &Options) -> Config {
     if options.read_only {
         config.mount_options.push(MountOption::RO);
     }
+    if options.auto_unmount {
+        config.mount_options.push(MountOption::AutoUnmount);
+    }
     config.acl = match (options.allow_other, options.allow_root) {
         (true, _) => SessionACL::All,
         (false, true) => SessionACL::RootAndOwner,
+        // Or fusermount3 would not be let in to look whether somebody serves.
+        (false, false) if options.auto_unmount => SessionACL::RootAndOwner,
         (false, false) => SessionACL::Owner,
     };
     config

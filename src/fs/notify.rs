@@ -52,13 +52,14 @@ pub(super) struct Telling {
 
 impl Telling {
     /// Starts the thread.
-    pub(super) fn start(notifier: Notifier) -> io::Result<Self> {
+    pub(super) fn start(notifier: Notifier, root: Ino) -> io::Result<Self> {
         let (messages, receiver) = channel();
         let stopping = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stopping);
+        let kernel = Kernel { notifier, root };
         let thread = thread::Builder::new()
             .name("notify".to_owned())
-            .spawn(move || run(&notifier, &receiver, &seen))?;
+            .spawn(move || run(&kernel, &receiver, &seen))?;
         Ok(Self {
             messages,
             stopping,
@@ -83,7 +84,7 @@ impl Telling {
     }
 }
 
-fn run(notifier: &Notifier, receiver: &Receiver<Message>, stopping: &AtomicBool) {
+fn run(kernel: &Kernel, receiver: &Receiver<Message>, stopping: &AtomicBool) {
     while let Ok(first) = receiver.recv() {
         let (mut dirs, mut asked) = (BTreeSet::new(), Vec::new());
         for message in std::iter::once(first).chain(receiver.try_iter().take(BATCH)) {
@@ -98,30 +99,51 @@ fn run(notifier: &Notifier, receiver: &Receiver<Message>, stopping: &AtomicBool)
                 if stopping.load(Ordering::SeqCst) {
                     return;
                 }
-                dirs.insert(tell(notifier, change));
+                dirs.insert(kernel.tell(change));
             }
         }
         if stopping.load(Ordering::SeqCst) {
             return;
         }
-        for Ino(dir) in dirs {
-            report(notifier.inval_inode(INodeNo(dir), 0, 0));
+        for dir in dirs {
+            report(kernel.notifier.inval_inode(kernel.number(dir), 0, 0));
         }
     }
 }
 
-/// Drops a name from the kernel's cache; returns its directory.
-fn tell(notifier: &Notifier, change: Change) -> Ino {
-    match change {
-        Change::Linked { dir, name } => {
-            report(notifier.inval_entry(INodeNo(dir.0), OsStr::new(&name)));
-            dir
+/// The kernel's side of the mount.
+struct Kernel {
+    notifier: Notifier,
+    root: Ino,
+}
+
+impl Kernel {
+    /// Drops a name from the kernel's cache; returns its directory.
+    fn tell(&self, change: Change) -> Ino {
+        match change {
+            Change::Linked { dir, name } => {
+                report(
+                    self.notifier
+                        .inval_entry(self.number(dir), OsStr::new(&name)),
+                );
+                dir
+            }
+            Change::Unlinked { dir, name, ino } => {
+                let (dir_number, number) = (self.number(dir), self.number(ino));
+                report(self.notifier.delete(dir_number, number, OsStr::new(&name)));
+                dir
+            }
+            Change::Loaded(dir) => dir,
         }
-        Change::Unlinked { dir, name, ino } => {
-            report(notifier.delete(INodeNo(dir.0), INodeNo(ino.0), OsStr::new(&name)));
-            dir
+    }
+
+    /// The kernel's number of an inode: its root may be a folder, and then it knows nothing of what is above.
+    fn number(&self, ino: Ino) -> INodeNo {
+        if ino == self.root {
+            INodeNo::ROOT
+        } else {
+            INodeNo(ino.0)
         }
-        Change::Loaded(dir) => dir,
     }
 }
 

@@ -64,17 +64,25 @@ impl Ops {
         })
     }
 
+    /// The inode of a number of the kernel's, whose root may be a folder.
+    fn at(&self, number: INodeNo) -> Ino {
+        match number {
+            INodeNo::ROOT => self.tree.root(),
+            number => Ino(number.0),
+        }
+    }
+
     /// Does something in a directory as soon as it can be listed.
-    fn when_listable(&self, dir: INodeNo, then: impl FnOnce(Result<()>) + Send + 'static) {
-        match self.tree.is_listable(Ino(dir.0)) {
+    fn when_listable(&self, dir: Ino, then: impl FnOnce(Result<()>) + Send + 'static) {
+        match self.tree.is_listable(dir) {
             Ok(true) => then(Ok(())),
-            Ok(false) => self.waits.until_loaded(Ino(dir.0), Box::new(then)),
+            Ok(false) => self.waits.until_loaded(dir, Box::new(then)),
             Err(error) => then(Err(error)),
         }
     }
 
     /// Answers an `fsync`, or a `close` on a mount with `--sync`, when the bytes are durable and the save is decided.
-    fn answer_durably(&self, ino: INodeNo, saved: Result<Option<Ticket>>, reply: ReplyEmpty) {
+    fn answer_durably(&self, ino: Ino, saved: Result<Option<Ticket>>, reply: ReplyEmpty) {
         let ticket = match saved {
             Ok(ticket) => ticket,
             Err(error) => return reply.error(errno(&error)),
@@ -85,7 +93,7 @@ impl Ops {
             self.fsync_timeout,
         );
         self.worker
-            .run(move || match (tree.make_durable(Ino(ino.0)), ticket) {
+            .run(move || match (tree.make_durable(ino), ticket) {
                 (Ok(()), Some(ticket)) => {
                     waits.until_decided(ticket, limit, Box::new(move |done| answer(done, reply)));
                 }
@@ -117,9 +125,9 @@ impl Filesystem for Ops {
 
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let name = name.to_owned();
-        let tree = Arc::clone(&self.tree);
+        let (tree, parent) = (Arc::clone(&self.tree), self.at(parent));
         self.when_listable(parent, move |ready| {
-            match ready.and_then(|()| tree.lookup(Ino(parent.0), text(&name)?)) {
+            match ready.and_then(|()| tree.lookup(parent, text(&name)?)) {
                 Err(Error::NotFound) => negative(reply),
                 found => entry(found, reply),
             }
@@ -127,11 +135,11 @@ impl Filesystem for Ops {
     }
 
     fn forget(&self, _req: &Request, ino: INodeNo, nlookup: u64) {
-        self.tree.forget(Ino(ino.0), nlookup);
+        self.tree.forget(self.at(ino), nlookup);
     }
 
     fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        attributes(self.tree.stat(Ino(ino.0)), reply);
+        attributes(self.tree.stat(self.at(ino)), reply);
     }
 
     fn setattr(
@@ -160,11 +168,11 @@ impl Filesystem for Ops {
             atime: atime.map(stamp),
             mtime: mtime.map(stamp),
         };
-        attributes(self.tree.set_attr(Ino(ino.0), wanted, req.pid()), reply);
+        attributes(self.tree.set_attr(self.at(ino), wanted, req.pid()), reply);
     }
 
     fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.tree.readlink(Ino(ino.0)) {
+        match self.tree.readlink(self.at(ino)) {
             Ok(target) => reply.data(target.as_bytes()),
             Err(error) => reply.error(errno(&error)),
         }
@@ -185,7 +193,7 @@ impl Filesystem for Ops {
         }
         let mode = permissions(mode & !umask);
         entry(
-            text(name).and_then(|name| self.tree.create(Ino(parent.0), name, mode, req.pid())),
+            text(name).and_then(|name| self.tree.create(self.at(parent), name, mode, req.pid())),
             reply,
         );
     }
@@ -201,21 +209,21 @@ impl Filesystem for Ops {
     ) {
         let mode = permissions(mode & !umask);
         entry(
-            text(name).and_then(|name| self.tree.mkdir(Ino(parent.0), name, mode)),
+            text(name).and_then(|name| self.tree.mkdir(self.at(parent), name, mode)),
             reply,
         );
     }
 
     fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         answer(
-            text(name).and_then(|name| self.tree.unlink(Ino(parent.0), name)),
+            text(name).and_then(|name| self.tree.unlink(self.at(parent), name)),
             reply,
         );
     }
 
     fn rmdir(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         answer(
-            text(name).and_then(|name| self.tree.rmdir(Ino(parent.0), name)),
+            text(name).and_then(|name| self.tree.rmdir(self.at(parent), name)),
             reply,
         );
     }
@@ -230,7 +238,7 @@ impl Filesystem for Ops {
     ) {
         let made = text(link_name).and_then(|name| {
             self.tree
-                .symlink(Ino(parent.0), name, text(target.as_os_str())?)
+                .symlink(self.at(parent), name, text(target.as_os_str())?)
         });
         entry(made, reply);
     }
@@ -253,8 +261,8 @@ impl Filesystem for Ops {
         };
         let done = text(name).and_then(|name| {
             self.tree.rename(
-                (Ino(parent.0), name),
-                (Ino(newparent.0), text(newname)?),
+                (self.at(parent), name),
+                (self.at(newparent), text(newname)?),
                 target,
             )
         });
@@ -270,7 +278,7 @@ impl Filesystem for Ops {
         reply: ReplyEntry,
     ) {
         entry(
-            text(newname).and_then(|name| self.tree.link(Ino(ino.0), Ino(newparent.0), name)),
+            text(newname).and_then(|name| self.tree.link(self.at(ino), self.at(newparent), name)),
             reply,
         );
     }
@@ -296,11 +304,13 @@ impl Filesystem for Ops {
         reply: ReplyData,
     ) {
         let mut reply = Some(reply);
-        let read = self.tree.read(Ino(ino.0), offset, size as usize, |bytes| {
-            if let Some(reply) = reply.take() {
-                reply.data(bytes);
-            }
-        });
+        let read = self
+            .tree
+            .read(self.at(ino), offset, size as usize, |bytes| {
+                if let Some(reply) = reply.take() {
+                    reply.data(bytes);
+                }
+            });
         if let (Err(error), Some(reply)) = (read, reply) {
             reply.error(errno(&error));
         }
@@ -323,7 +333,7 @@ impl Filesystem for Ops {
         } else {
             req.pid()
         };
-        match self.tree.write(Ino(ino.0), offset, data, pid) {
+        match self.tree.write(self.at(ino), offset, data, pid) {
             Ok(count) => reply.written(u32::try_from(count).unwrap_or(u32::MAX)),
             Err(error) => reply.error(errno(&error)),
         }
@@ -340,8 +350,10 @@ impl Filesystem for Ops {
         if self.read_only {
             return reply.error(Errno::ENOSYS); // The kernel asks once and then saves the request at every close.
         }
-        match self.tree.flush(Ino(ino.0), req.pid()) {
-            Ok(Some(ticket)) if self.sync => self.answer_durably(ino, Ok(Some(ticket)), reply),
+        match self.tree.flush(self.at(ino), req.pid()) {
+            Ok(Some(ticket)) if self.sync => {
+                self.answer_durably(self.at(ino), Ok(Some(ticket)), reply);
+            }
             done => answer(done.map(drop), reply),
         }
     }
@@ -354,7 +366,7 @@ impl Filesystem for Ops {
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        self.answer_durably(ino, self.tree.fsync(Ino(ino.0)), reply);
+        self.answer_durably(self.at(ino), self.tree.fsync(self.at(ino)), reply);
     }
 
     fn fsyncdir(
@@ -365,7 +377,7 @@ impl Filesystem for Ops {
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        self.answer_durably(ino, Ok(None), reply);
+        self.answer_durably(self.at(ino), Ok(None), reply);
     }
 
     fn readdir(
@@ -376,10 +388,10 @@ impl Filesystem for Ops {
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        let tree = Arc::clone(&self.tree);
+        let (tree, ino) = (Arc::clone(&self.tree), self.at(ino));
         self.when_listable(ino, move |ready| {
             let listed = ready.and_then(|()| {
-                tree.list(Ino(ino.0), offset, false, |entry| {
+                tree.list(ino, offset, false, |entry| {
                     !reply.add(
                         INodeNo(entry.stat.ino.0),
                         entry.cookie,
@@ -403,10 +415,10 @@ impl Filesystem for Ops {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let tree = Arc::clone(&self.tree);
+        let (tree, ino) = (Arc::clone(&self.tree), self.at(ino));
         self.when_listable(ino, move |ready| {
             let listed = ready.and_then(|()| {
-                tree.list(Ino(ino.0), offset, true, |entry| {
+                tree.list(ino, offset, true, |entry| {
                     let attr = file_attr(&entry.stat);
                     !reply.add(attr.ino, entry.cookie, &entry.name, &TTL, &attr, GENERATION)
                 })
@@ -424,7 +436,7 @@ impl Filesystem for Ops {
         if !self.xattr {
             return reply.error(Errno::ENOSYS);
         }
-        let about = self.tree.about(Ino(ino.0));
+        let about = self.tree.about(self.at(ino));
         match about.map(|about| about.and_then(|about| xattr::value(&about, name))) {
             Ok(Some(value)) => xattr::answer(value.as_bytes(), size, reply),
             Ok(None) => reply.error(Errno::NO_XATTR),
@@ -436,7 +448,7 @@ impl Filesystem for Ops {
         if !self.xattr {
             return reply.error(Errno::ENOSYS);
         }
-        match self.tree.about(Ino(ino.0)) {
+        match self.tree.about(self.at(ino)) {
             Ok(about) => xattr::answer(
                 &about.map(|about| xattr::names(&about)).unwrap_or_default(),
                 size,
@@ -475,7 +487,10 @@ impl Filesystem for Ops {
         reply: ReplyEmpty,
     ) {
         let mode = mode.cast_unsigned();
-        answer(self.tree.allocate(Ino(ino.0), offset, length, mode), reply);
+        answer(
+            self.tree.allocate(self.at(ino), offset, length, mode),
+            reply,
+        );
     }
 
     fn lseek(
@@ -493,7 +508,7 @@ impl Filesystem for Ops {
             _ => return reply.error(Errno::EINVAL), // The kernel does the others itself.
         };
         let from = u64::try_from(offset).map_err(|_| Error::BeyondEnd);
-        match from.and_then(|from| self.tree.seek(Ino(ino.0), from, sought)) {
+        match from.and_then(|from| self.tree.seek(self.at(ino), from, sought)) {
             Ok(place) => reply.offset(i64::try_from(place).unwrap_or(i64::MAX)),
             Err(error) => reply.error(errno(&error)),
         }
@@ -540,7 +555,7 @@ impl Filesystem for Ops {
         reply: ReplyCreate,
     ) {
         let mode = permissions(mode & !umask);
-        match text(name).and_then(|name| self.tree.create(Ino(parent.0), name, mode, req.pid())) {
+        match text(name).and_then(|name| self.tree.create(self.at(parent), name, mode, req.pid())) {
             Ok(stat) => reply.created(
                 &TTL,
                 &file_attr(&stat),

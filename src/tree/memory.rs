@@ -134,6 +134,8 @@ impl Dir {
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     nodes: HashMap<Ino, Node>,
+    /// The folder that is mounted, when it is not the whole mailbox.
+    entered: Option<Ino>,
 }
 
 impl Memory {
@@ -155,6 +157,28 @@ impl Memory {
             }
         }
         Ok(memory)
+    }
+
+    /// Makes a folder the root; whether it is there.
+    pub(super) fn enter(&mut self, folder: &str) -> bool {
+        let is_folder = |ino: &Ino| {
+            let node = self.get(*ino);
+            node.is_some_and(|node| matches!(node.kind, InodeKind::Folder(_)))
+        };
+        let found = self.find(folder).filter(is_folder);
+        self.entered = found;
+        found.is_some()
+    }
+
+    /// The directory that is mounted.
+    pub(super) fn root(&self) -> Ino {
+        self.entered.unwrap_or(Ino::ROOT)
+    }
+
+    /// The inode at a path below the root.
+    pub(super) fn find(&self, path: &str) -> Option<Ino> {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        parts.try_fold(self.root(), |dir, name| self.dir(dir)?.get(name))
     }
 
     pub(super) fn get(&self, ino: Ino) -> Option<&Node> {
@@ -192,6 +216,9 @@ impl Memory {
         let mut at = dir;
         // Bounded: a damaged store must not turn this into a loop.
         for _ in 0..64 {
+            if at == self.root() {
+                break;
+            }
             let Some(above) = self.dir(at).and_then(|dir| dir.parent) else {
                 break;
             };

@@ -171,6 +171,7 @@ fn open(dir: &tempfile::TempDir) -> Arc<Store> {
 
 fn settings() -> Settings {
     Settings {
+        folder: None,
         read_only: false,
         delete_grace: Duration::from_secs(2),
         cache_size: NonZeroUsize::new(100).unwrap(),

@@ -95,7 +95,7 @@ impl Mount {
             unmount,
         });
         let server = serve(registry::socket(&runtime, &dir), handler).unwrap();
-        let registration = registry::register(&runtime, &dir, "default").unwrap();
+        let registration = registry::register(&runtime, &dir, "default", false).unwrap();
         Self {
             home,
             dir,

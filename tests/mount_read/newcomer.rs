@@ -158,3 +158,28 @@ fn a_killed_sandbox_mount_is_cleared_by_the_next() {
         layers.matches(&point).count() == 1
     });
 }
+
+/// "Unmount when the process dies."
+#[test]
+fn a_mount_ends_with_its_process_on_request() {
+    if !fuse_or_skip() || !need("fusermount3") {
+        return;
+    }
+    let world = World::new();
+    let mount = world.mount(&["--auto-unmount"]);
+    eventually(super::SOON, "the folder is shown", || {
+        mount.path("Contacts").is_dir()
+    });
+    let point = world.mount_point();
+    let is_mounted = || {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        mounts.contains(&point.display().to_string())
+    };
+    assert!(is_mounted());
+    mount.kill9();
+    eventually(super::SOON, "nothing is mounted", || !is_mounted());
+    assert!(fs::read_dir(&point).unwrap().next().is_none());
+    let mount = world.mount(&["--auto-unmount"]);
+    assert_eq!(mount.unmount().code, 0);
+    assert!(!is_mounted());
+}
