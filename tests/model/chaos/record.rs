@@ -37,13 +37,13 @@ pub fn check_rates(ours: &[LogEntry]) {
 /// The time in which nothing may come after this refusal, if it asks for one and was heard.
 fn silence_after(entry: &LogEntry, ours: &[LogEntry]) -> Option<std::ops::Range<u64>> {
     let pause = entry.retry_after? * 1000;
-    // A member of a batch is heard of with the rest of it, unless that never came.
+    // A member of a batch is heard of with the rest of it, unless that never came, or came piece by piece.
     let heard = match entry.batch {
         None => entry,
         Some(seq) => {
             let mut batches = ours.iter();
             let batch = batches.find(|batch| batch.seq == seq)?;
-            let is_whole = matches!(batch.fault, None | Some("delay" | "late" | "trickle"));
+            let is_whole = matches!(batch.fault, None | Some("delay" | "late"));
             (is_whole && batch.status != 0).then_some(batch)?
         }
     };
