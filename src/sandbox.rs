@@ -259,7 +259,7 @@ fn state(options: &Options) -> io::Result<State> {
         journals,
         subscriptions: Subscriptions::default(),
         switches: Switches {
-            enforce_if_match: true,
+            enforce_if_match: false,
             retry_after: true,
             takes_photos: true,
             removes_photos: false,

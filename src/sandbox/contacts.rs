@@ -76,7 +76,7 @@ impl Context<'_> {
         Value::Object(value)
     }
 
-    /// Refuses a stale `If-Match` (graph-facts 4.2).
+    /// Refuses a stale `If-Match` when that is asked for (graph-facts 4.2).
     pub(super) fn check_if_match(&self, number: Number) -> Result<(), Refusal> {
         let Some(expected) = self
             .request

@@ -22,7 +22,8 @@ use super::{admin, batch, delta};
 /// Switches of behaviour that cannot be established from the outside.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Switches {
-    /// Whether a stale `If-Match` on a contact is a 412 (graph-facts 4.2).
+    /// Whether a stale `If-Match` on a contact is a 412. That is not established, so it is not unless asked for: a client
+    /// has to look for itself (graph-facts 4.2).
     pub(super) enforce_if_match: bool,
     /// Whether a 429 says when to come back (graph-facts 9.3).
     pub(super) retry_after: bool,

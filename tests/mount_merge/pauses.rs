@@ -12,13 +12,9 @@ use super::picture::{jpeg, line, unfolded};
 use super::{REJECTED, read, save};
 use crate::support::eventually;
 
-/// A book of a service that heeds no `If-Match`, seldom asked for its changes.
+/// A book whose service is seldom asked for its changes.
 fn book() -> Option<Book> {
-    let book = Book::with(&["--poll-interval", "1h"], Options::default())?;
-    book.world
-        .api()
-        .control("POST", "settings", &json!({"enforce_if_match": false}));
-    Some(book)
+    Book::with(&["--poll-interval", "1h"], Options::default())
 }
 
 /// The next request of this method for what has this id is refused, with a pause of two seconds.

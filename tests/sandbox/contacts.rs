@@ -232,7 +232,7 @@ async fn a_changed_parent_is_taken_without_effect() {
 }
 
 #[tokio::test]
-async fn every_change_has_a_new_key_and_stale_ones_are_refused() {
+async fn every_change_has_a_new_key_and_stale_ones_are_refused_on_request() {
     let bed = empty();
     let contact = bed.contact(named("Bo")).await;
     assert_eq!(
@@ -252,6 +252,13 @@ async fn every_change_has_a_new_key_and_stale_ones_are_refused() {
     bed.try_send("PATCH", &path(&contact), Some(&body), &tagged)
         .await
         .unwrap()
+        .expect(200);
+    bed.control("POST", "settings", json!({"enforce_if_match": true}))
+        .await
+        .expect(200);
+    bed.try_send("PATCH", &path(&contact), Some(&body), &tagged)
+        .await
+        .unwrap()
         .refused(412, "ErrorIrresolvableConflict");
     bed.try_send("DELETE", &path(&contact), None, &tagged)
         .await
@@ -260,11 +267,10 @@ async fn every_change_has_a_new_key_and_stale_ones_are_refused() {
     bed.control("POST", "settings", json!({"enforce_if_match": false}))
         .await
         .expect(200);
-    bed.try_send("PATCH", &path(&contact), Some(&body), &tagged)
+    bed.try_send("DELETE", &path(&contact), None, &tagged)
         .await
         .unwrap()
-        .expect(200);
-    bed.delete(&path(&contact)).await.expect(204);
+        .expect(204);
     bed.get(&path(&contact))
         .await
         .refused(404, "ErrorItemNotFound");

@@ -37,10 +37,6 @@ fn a_change_made_elsewhere_during_a_move_is_not_lost() {
     let Some((world, mount, contact, folder)) = book() else {
         return;
     };
-    // The service need not compare versions itself.
-    world
-        .api()
-        .control("POST", "settings", &json!({"enforce_if_match": false}));
     world.fail_with(Some("GET"), "/photo", 5, 503, "ServiceUnavailable");
     fs::rename(
         mount.path("Contacts/Ada Byron.vcf"),
