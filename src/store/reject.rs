@@ -31,7 +31,7 @@ impl Problem {
         }
     }
 
-    /// The word for it in the database.
+    /// The word for it in the database: the column `contact.state` has one of these, and NULL for none.
     fn kept_as(&self) -> &'static str {
         match self {
             Self::Rejected(_) => "rejected",
