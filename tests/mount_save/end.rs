@@ -55,6 +55,24 @@ fn umount_says_what_stays_queued() {
     );
 }
 
+/// 7.3: one process has the store. When `umount` is done that is none any more, so the next mount is not refused (75).
+#[test]
+fn what_was_unmounted_can_be_mounted_again_at_once() {
+    let Some(book) = Book::open() else { return };
+    let Book {
+        mut mount, world, ..
+    } = book;
+    for _ in 0..5 {
+        let run = world.run(&["umount", mount.dir().to_str().unwrap()]);
+        assert_eq!(run.code, 0, "{run:?}");
+        mount.ended_before();
+        let next = world.mount(&[]);
+        drop(mount);
+        mount = next;
+    }
+    mount.unmount();
+}
+
 /// 7.4 as above, when the end comes as a signal.
 #[test]
 fn sigterm_sends_what_is_queued() {

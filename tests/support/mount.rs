@@ -225,6 +225,20 @@ impl Mount {
         self.is_left = true;
     }
 
+    /// Fails the test unless the program has ended by now, and well. Its place is free for the next mount.
+    #[track_caller]
+    pub fn ended_before(&mut self) {
+        let mut child = self.child.take().expect("the program runs");
+        let status = child.try_wait().unwrap();
+        if status.is_none() {
+            self.child = Some(child);
+            panic!("the program still runs:\n{}", self.stderr());
+        }
+        mount_ended(Pid::from_child(&child));
+        assert!(status.is_some_and(|status| status.success()), "{status:?}");
+        self.is_left = true;
+    }
+
     /// Waits until the program ends by itself, at most 30 seconds.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
