@@ -3,7 +3,7 @@
 //! They are scratch files that the mount makes, moves and removes by itself, whenever pictures are looked after. One that
 //! a user removed stays away until the picture changes, and no file of a user's own is ever replaced.
 
-use super::{InodeKind, InodeRow, Photos, Result, Tx};
+use super::{InodeKind, InodeRow, Photos, Result, Store, Tx};
 use crate::model::{Ino, Photo, PhotoId, Stamp};
 use crate::names;
 
@@ -32,6 +32,19 @@ struct Missing {
     photo: PhotoId,
     card: Place,
     modified: Stamp,
+}
+
+impl Store {
+    /// Whether a file is a picture beside its card.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_sidecar(&self, ino: Ino) -> Result<bool> {
+        self.read(|sql| {
+            let mut rows = sql.prepare_cached("SELECT 1 FROM sidecar WHERE ino = ?1")?;
+            Ok(rows.exists([ino.0])?)
+        })
+    }
 }
 
 impl Tx<'_> {

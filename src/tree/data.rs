@@ -113,11 +113,11 @@ impl Tree {
     /// Writes bytes at an offset; returns how many.
     ///
     /// # Errors
-    /// A failure of the local disk, ENOSPC among it.
+    /// [`Error::NotPermitted`] for a picture beside its card, or a failure of the local disk, ENOSPC among it.
     pub fn write(&self, ino: Ino, offset: u64, data: &[u8], pid: u32) -> Result<usize> {
         let _edit = self.edit();
         let end = offset.saturating_add(data.len() as u64);
-        self.check_length(ino, end)?;
+        self.check_write(ino, end)?;
         self.bring_back(ino)?;
         self.begin_edit(ino, true)?;
         let file = self.cache.file(&self.store, ino)?;
@@ -128,7 +128,7 @@ impl Tree {
 
     fn truncate(&self, ino: Ino, size: u64, pid: u32) -> Result<()> {
         let _edit = self.edit();
-        self.check_length(ino, size)?;
+        self.check_write(ino, size)?;
         self.bring_back(ino)?;
         self.begin_edit(ino, size > 0)?;
         let file = self.cache.file(&self.store, ino)?;
@@ -137,9 +137,18 @@ impl Tree {
         Ok(())
     }
 
-    fn check_length(&self, ino: Ino, end: u64) -> Result<()> {
-        if end > MAX_TEXT && matches!(self.kind(ino)?, InodeKind::Card(_)) {
-            return Err(Error::TooBig);
+    fn check_write(&self, ino: Ino, end: u64) -> Result<()> {
+        match self.kind(ino)? {
+            InodeKind::Card(_) if end > MAX_TEXT => Err(Error::TooBig),
+            InodeKind::File => self.refuse_sidecar(ino),
+            _ => Ok(()),
+        }
+    }
+
+    /// The mode of a picture beside its card keeps others from writing to it, but not root.
+    pub(super) fn refuse_sidecar(&self, ino: Ino) -> Result<()> {
+        if self.store.is_sidecar(ino)? {
+            return Err(Error::NotPermitted("a picture is changed in its card"));
         }
         Ok(())
     }
@@ -251,7 +260,7 @@ impl Tree {
     /// an owner never changes (behaviour 5.5).
     ///
     /// # Errors
-    /// [`Error::NotPermitted`] for another owner, or a failure of the local disk.
+    /// [`Error::NotPermitted`] for another owner or another length of a picture beside its card, or a failure of the local disk.
     pub fn set_attr(&self, ino: Ino, wanted: SetAttr, pid: u32) -> Result<Stat> {
         if self.settings.read_only {
             return Err(Error::ReadOnly);

@@ -21,13 +21,14 @@ impl Tree {
     /// Makes room for a part of a scratch file, or a hole of it; `mode` as `fallocate` has it.
     ///
     /// # Errors
-    /// [`Error::NotSupported`] for a contact's file, or what the local disk says.
+    /// [`Error::NotSupported`] for a contact's file, [`Error::NotPermitted`] for a picture beside one, or what the local disk says.
     pub fn allocate(&self, ino: Ino, offset: u64, length: u64, mode: u32) -> Result<()> {
         let _edit = self.edit();
         let file = self.scratch_file(ino)?;
         if self.settings.read_only {
             return Err(Error::ReadOnly);
         }
+        self.refuse_sidecar(ino)?;
         let flags = FallocateFlags::from_bits(mode).ok_or(Error::NotSupported)?;
         fallocate(&file, flags, offset, length).map_err(std::io::Error::from)?;
         let size = file.metadata()?.len();

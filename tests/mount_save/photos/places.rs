@@ -1,12 +1,15 @@
 //! Pictures elsewhere than in the card, on request.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt, PermissionsExt as _};
 
 use contactfs::sandbox::Options;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 use serde_json::json;
 
-use super::book::{Book, FILE};
+use super::book::{Book, FILE, errno};
 use super::picture::{jpeg, line, with};
 
 /// `--photo none`: not shown, never removed, and sent all the same.
@@ -77,6 +80,33 @@ fn pictures_are_files_beside_their_cards_on_request() {
     api.delete(&book.id);
     book.calm();
     book.lists(&[]);
+}
+
+/// Its mode does not keep root from writing to it, nor does another mode make it one's own.
+#[test]
+fn nobody_writes_to_a_picture_beside_its_card() {
+    let Some(book) = Book::with(&["--photo", "sidecar"], Options::default()) else {
+        return;
+    };
+    book.world.api().put_photo(&book.id, &jpeg(1));
+    book.calm();
+    let picture = book.mount.path("Contacts/Ada Byron.jpg");
+    fs::set_permissions(&picture, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut open = OpenOptions::new().write(true).open(&picture).unwrap();
+    for refused in [
+        open.write_all(b"mine"),
+        open.set_len(1),
+        rustix::fs::fallocate(&open, FallocateFlags::empty(), 0, 1 << 16).map_err(Into::into),
+        fs::write(&picture, "mine"),
+    ] {
+        assert_eq!(errno(refused), Errno::PERM.raw_os_error());
+    }
+    drop(open);
+    assert_eq!(fs::read(&picture).unwrap(), jpeg(1));
+    // It still follows its card.
+    book.sh(&format!("mv '{FILE}' Countess.vcf")).ok();
+    book.calm();
+    book.lists(&["Countess.jpg", "Countess.vcf"]);
 }
 
 /// Another name of the card, as `ln` gives one, is no card: the file beside the card stays where it is.
