@@ -105,14 +105,41 @@ impl Client {
     }
 
     pub(super) async fn default_folder(&self) -> Result<Folder, Error> {
-        let call = Call::get(
-            About::Mailbox,
-            self.path("/contactFolders/contacts?$select=id,displayName,parentFolderId"),
-        );
-        let folder = wire::folder(&self.transport().send(call).await?.into_json()?, None, true)?;
+        let folder = match self.default_called("contacts").await {
+            // The reference does not have this alias.
+            Err(
+                refusal @ (Error::Refused { .. } | Error::FolderGone | Error::NoMailbox { .. }),
+            ) => {
+                let id = self.default_id().await?.ok_or(refusal)?;
+                self.default_called(&segment(id.as_str())?).await?
+            }
+            found => found?,
+        };
         // A default folder never changes its id; the first answer is as good as any.
         self.0.default_folder.get_or_init(|| folder.id.clone());
         Ok(folder)
+    }
+
+    async fn default_called(&self, id: &str) -> Result<Folder, Error> {
+        let path = format!("/contactFolders/{id}?$select=id,displayName,parentFolderId");
+        let call = Call::get(About::Mailbox, self.path(&path));
+        wire::folder(&self.transport().send(call).await?.into_json()?, None, true)
+    }
+
+    /// The id of the default folder as what lies in it tells, if anything does (graph-facts 2.2, 2.3).
+    async fn default_id(&self) -> Result<Option<FolderId>, Error> {
+        if let Some(known) = self.0.default_folder.get() {
+            return Ok(Some(known.clone()));
+        }
+        for list in ["contacts", "contactFolders"] {
+            let path = format!("/{list}?$top=1&$select=parentFolderId");
+            let call = Call::get(About::Mailbox, self.path(&path));
+            let page = self.transport().send(call).await?.into_json()?;
+            if let Some(id) = page.pointer("/value/0").and_then(wire::parent) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 
     async fn top_folders(&self) -> Result<Vec<Folder>, Error> {

@@ -284,6 +284,43 @@ async fn a_list_page_is_filled_from_smaller_ones() {
     assert!(server.requests()[0].target.contains("$top=3&$skip=40"));
 }
 
+/// Graph-facts 2.3: the alias of the default folder is in no reference; the documented way needs a contact in it.
+#[tokio::test]
+async fn the_default_folder_is_found_where_its_alias_is_refused() {
+    for (contacts, folders, found) in [
+        (json!([{ "parentFolderId": "root=" }]), json!([]), true),
+        (json!([]), json!([{ "parentFolderId": "root=" }]), true),
+        (json!([]), json!([]), false),
+    ] {
+        for refusal in [400, 404] {
+            let (contacts, folders) = (contacts.clone(), folders.clone());
+            let server = Server::start(move |_, request| {
+                match request.target.split("/me").nth(1).unwrap() {
+                    "/contacts?$top=1&$select=parentFolderId" => ok(&json!({ "value": contacts })),
+                    "/contactFolders?$top=1&$select=parentFolderId" => {
+                        ok(&json!({ "value": folders }))
+                    }
+                    path if path.starts_with("/contactFolders/root=?") => {
+                        ok(&json!({ "id": "root=", "displayName": "Kontakte" }))
+                    }
+                    _ => failure(refusal, "ErrorInvalidIdMalformed"),
+                }
+            })
+            .await;
+            let probed = client(&server).probe().await;
+            match (refusal, probed) {
+                (_, Ok(name)) if found => assert_eq!(name, "Kontakte"),
+                (400, Err(Error::Refused { code, .. })) | (404, Err(Error::NoMailbox { code }))
+                    if !found =>
+                {
+                    assert_eq!(code, "ErrorInvalidIdMalformed");
+                }
+                (_, other) => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
 /// Graph-facts 2.2 and 2.3: the list lacks the default folder, whose children it shows; deeper ones are asked for.
 #[tokio::test]
 async fn the_folder_tree_is_walked_by_levels() {

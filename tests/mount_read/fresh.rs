@@ -329,3 +329,28 @@ fn check_one_version(card: &str, size: u64) {
     );
     assert!([1_000, 200_000].contains(&note.len()), "{}", note.len());
 }
+
+/// The alias of the default folder is in no reference (graph-facts 2.3): where it is refused, all is as elsewhere, also
+/// when the folder becomes empty.
+#[test]
+fn a_service_without_the_alias_of_the_default_folder_is_followed() {
+    if !fuse_or_skip() {
+        return;
+    }
+    let world = World::new();
+    let api = world.api();
+    let ada = id(&api.create(json!({"givenName": "Ada", "displayName": "Ada"})));
+    let alias = "/contactFolders/contacts?";
+    world.fail_with(Some("GET"), alias, u32::MAX, 400, "ErrorInvalidIdMalformed");
+    let mount = world.mount(OFTEN);
+    assert_eq!(mount.list("Contacts"), ["Ada.vcf"]);
+    api.delete(&ada);
+    eventually(SOON, "the folder is empty", || {
+        mount.list("Contacts").is_empty()
+    });
+    mount.in_step();
+    let card = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Bo\r\nEND:VCARD\r\n";
+    fs::write(mount.path("Contacts/Bo.vcf"), card).unwrap();
+    mount.in_step();
+    assert_eq!(api.contacts_in("contacts").len(), 1);
+}
