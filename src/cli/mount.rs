@@ -24,7 +24,7 @@ pub(super) fn run(args: &MountArgs, argv: &[OsString]) -> Result<Exit, CliError>
     if args.daemon {
         return detach::start(argv);
     }
-    mount(args, &Terminal::new(args.sandbox))?;
+    mount(args, &Terminal::new(args.sandbox && args.folder.is_none()))?;
     Ok(Exit::Success)
 }
 

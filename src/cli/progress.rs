@@ -14,7 +14,7 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// With `sandbox`, a newcomer is told what to try.
+    /// With `sandbox`, a newcomer is told what to try: it is mounted whole.
     pub(super) fn new(sandbox: bool) -> Self {
         let spinner = if output::is_interactive() {
             ProgressBar::new_spinner()
