@@ -13,6 +13,7 @@ mod doctor;
 mod error;
 mod export;
 mod fstab;
+mod guard;
 mod history;
 mod import;
 mod login;

@@ -169,7 +169,7 @@ pub(super) struct MountArgs {
 
     /// Unmount when the process dies
     ///
-    /// Otherwise a dead mount is cleared by the next one or by contactfs umount. Lets root in as --allow-root does.
+    /// A process of its own waits for that. Otherwise a dead mount is cleared by the next one or by contactfs umount.
     #[arg(long, help_heading = "Mounting")]
     pub(super) auto_unmount: bool,
 
@@ -221,6 +221,10 @@ pub(super) struct UmountArgs {
     /// The directory is detached at once; what is pending stays queued for the next mount.
     #[arg(long)]
     pub(super) force: bool,
+
+    /// The second half of mount --auto-unmount: clear what this process leaves when it is gone.
+    #[arg(long, hide = true, value_name = "PID")]
+    pub(super) after: Option<u32>,
 }
 
 /// Serve a sample mailbox on this machine, for trying and testing

@@ -12,6 +12,7 @@ use crate::observe::log;
 use super::args::MountArgs;
 use super::detach;
 use super::error::{CliError, Exit};
+use super::guard;
 use super::mount_point;
 use super::progress::Terminal;
 use super::sandbox;
@@ -40,6 +41,9 @@ fn mount(args: &MountArgs, progress: &dyn Progress) -> Result<(), CliError> {
         // Every path is absolute by now, and the directory the command was given in may go.
         std::env::set_current_dir("/")
             .map_err(|error| CliError::failed(Exit::Service, error.to_string()))?;
+    }
+    if args.auto_unmount {
+        guard::start(&dir)?;
     }
     // The service of a sandbox lives as long as the mount.
     let (account, _service) = plan.start(args)?;
@@ -131,7 +135,6 @@ fn settings(args: &MountArgs, dir: PathBuf, notify: Option<NotifySettings>) -> M
         read_only: args.read_only,
         allow_other: args.allow_other,
         allow_root: args.allow_root,
-        auto_unmount: args.auto_unmount,
         folder: args.folder.clone(),
         allow_non_empty: args.allow_non_empty,
         uid: args.files.uid,

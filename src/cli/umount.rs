@@ -1,12 +1,10 @@
 //! `contactfs umount`: asks the mount to drain and end, or clears one whose process is gone.
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::OwnedFd;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::event::Timespec;
 
 use super::args::UmountArgs;
 use super::error::{CliError, Exit};
-use super::{mount_point, output, target};
+use super::{guard, mount_point, output, target};
 use crate::daemon::control::{CallError, Reply, Request};
 use crate::daemon::registry::LiveMount;
 use crate::observe::status::Item;
@@ -19,6 +17,9 @@ const PATIENCE: Timespec = Timespec {
 
 /// Unmounts, and lists what stays queued.
 pub(super) fn run(args: &UmountArgs) -> Result<Exit, CliError> {
+    if let Some(pid) = args.after {
+        return guard::run(pid, &args.dir);
+    }
     let Some(dir) = mount_point::mounted(&args.dir) else {
         let sentence = format!("{} is not a contactfs mount", args.dir.display());
         return Err(CliError::failed(Exit::Attention, sentence)
@@ -36,11 +37,11 @@ pub(super) fn run(args: &UmountArgs) -> Result<Exit, CliError> {
 }
 
 fn drain(mount: &LiveMount) -> Result<Exit, CliError> {
-    let process = process(mount);
+    let process = guard::hold(mount.pid);
     match target::ask(mount, &Request::Unmount) {
         Ok(Reply::Unmounted(left)) => {
             // Until it has ended the store is its own, and the next mount would be refused.
-            process.as_ref().map(await_end);
+            process.map(|process| guard::await_end(&process, &PATIENCE));
             report(&left);
         }
         Ok(_) => return Err(target::confused(mount)),
@@ -56,16 +57,6 @@ fn drain(mount: &LiveMount) -> Result<Exit, CliError> {
         Err(error) => return Err(error),
     }
     Ok(Exit::Success)
-}
-
-/// A hold on the process, which no other one of the same number can be taken for.
-fn process(mount: &LiveMount) -> Option<OwnedFd> {
-    let pid = Pid::from_raw(i32::try_from(mount.pid).ok()?)?;
-    pidfd_open(pid, PidfdFlags::empty()).ok()
-}
-
-fn await_end(process: &OwnedFd) {
-    let _ended = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&PATIENCE));
 }
 
 fn report(left: &[Item]) {

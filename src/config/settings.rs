@@ -17,8 +17,6 @@ pub struct MountSettings {
     pub allow_other: bool,
     /// Root may enter, too.
     pub allow_root: bool,
-    /// The mount ends with the process, however that ends.
-    pub auto_unmount: bool,
     /// The folder that is the root, by its path in the mailbox.
     pub folder: Option<String>,
     /// The mount point may hold files, which are hidden while mounted.

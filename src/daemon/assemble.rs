@@ -188,7 +188,6 @@ pub(super) fn fs_options(settings: &MountSettings) -> fs::Options {
         read_only: settings.read_only,
         allow_other: settings.allow_other,
         allow_root: settings.allow_root,
-        auto_unmount: settings.auto_unmount,
         fsync_timeout: settings.fsync_timeout,
         sync: settings.sync,
         xattr: settings.xattr,

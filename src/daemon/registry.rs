@@ -29,17 +29,23 @@ pub struct LiveMount {
 }
 
 impl LiveMount {
-    /// Whether its process runs. One that was killed may hang on as a zombie, with its socket and its locks, while a thread of
-    /// it waits in the kernel for its own mount; aborting the connection ends that.
+    /// Whether its process runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        // `PID (NAME) STATE ...`; the name may hold anything (proc(5)).
-        let state = stat
-            .rsplit_once(") ")
-            .and_then(|(_, rest)| rest.chars().next());
-        state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+        is_running(self.pid)
     }
+}
+
+/// Whether a process runs. One that was killed may hang on as a zombie, with its socket and its locks, while a thread of it
+/// waits in the kernel for its own mount; aborting the connection ends that.
+#[must_use]
+pub fn is_running(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // `PID (NAME) STATE ...`; the name may hold anything (proc(5)).
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 /// An entry in the registry; dropping it takes the mount off the list.

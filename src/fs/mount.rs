@@ -27,8 +27,6 @@ pub struct Options {
     pub allow_other: bool,
     /// Whether root may enter a user's mount.
     pub allow_root: bool,
-    /// Whether `fusermount3` unmounts when the process dies.
-    pub auto_unmount: bool,
     /// How long `fsync` waits for the server's verdict.
     pub fsync_timeout: Duration,
     /// Whether `close` waits as `fsync` does.
@@ -155,14 +153,9 @@ fn config(options: &Options) -> Config {
     if options.read_only {
         config.mount_options.push(MountOption::RO);
     }
-    if options.auto_unmount {
-        config.mount_options.push(MountOption::AutoUnmount);
-    }
     config.acl = match (options.allow_other, options.allow_root) {
         (true, _) => SessionACL::All,
         (false, true) => SessionACL::RootAndOwner,
-        // Or fusermount3 would not be let in to look whether somebody serves.
-        (false, false) if options.auto_unmount => SessionACL::RootAndOwner,
         (false, false) => SessionACL::Owner,
     };
     config

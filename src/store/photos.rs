@@ -131,19 +131,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// An own change of the fields gave a contact a new version: the picture is the same.
-    pub(super) fn keep_photo_key(&self, before: &ContactRow) -> Result<()> {
-        self.sql
-            .prepare_cached(
-                "UPDATE contact SET photo_key = change_key WHERE id = ?1 AND photo_key = ?2",
-            )?
-            .execute((
-                before.id.0,
-                before.change_key.as_ref().map(ChangeKey::as_str),
-            ))?;
-        Ok(())
-    }
-
     /// Says which picture a contact has.
     ///
     /// # Errors

@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::time::Duration;
 
+use contactfs::sandbox::FaultAction;
 use serde_json::json;
 
 use super::book::{Book, FILE, OUTAGE, SOON};
@@ -216,6 +218,28 @@ fn a_property_changed_here_and_a_picture_there_are_both_kept() {
     assert_eq!(
         (state(&book), book.names()),
         ("synced".to_owned(), vec![FILE.to_owned()])
+    );
+}
+
+/// 2.2 "A change seen by delta is visible": also of a picture put there between our look at the version and our change, by a
+/// service that does not compare them (trap 20).
+#[test]
+fn a_picture_made_elsewhere_while_a_change_is_under_way_is_shown() {
+    let Some(book) = Book::pictured(1) else {
+        return;
+    };
+    let held = FaultAction::Delay(Duration::from_secs(2));
+    book.world.fail(Some("PATCH"), "/contacts/", 1, held);
+    book.save_phone("+44 2");
+    std::thread::sleep(Duration::from_secs(1));
+    book.world.api().put_photo(&book.id, &jpeg(3));
+    book.settled();
+    book.shows(&jpeg(3));
+    assert_eq!(book.contact()["mobilePhone"], "+44 2");
+    assert!(book.text().contains("+44 2"));
+    assert_eq!(
+        (book.photo(), state(&book)),
+        (Some(jpeg(3)), "synced".to_owned())
     );
 }
 

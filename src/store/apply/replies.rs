@@ -65,9 +65,6 @@ impl Tx<'_> {
             }
         }
         self.set_wire(row.id, &theirs)?;
-        if job.op != Op::Photo {
-            self.keep_photo_key(&row)?;
-        }
         self.remember_key(&row, &job, &theirs.change_key)?;
         self.rebase_later(&job, row.id)?;
         self.mark_seen(row.id)?;
