@@ -161,7 +161,8 @@ impl Engine {
         })
     }
 
-    /// Whether the service answers, and until when it is left alone.
+    /// Whether the service answers, and until when it is left alone; a pause that is waited out, and therefore fails
+    /// nothing, is one too.
     #[must_use]
     pub fn connection(&self) -> Connection {
         let known = self.health().connection();
@@ -174,15 +175,6 @@ impl Engine {
     /// Whether the last request was answered.
     fn is_online(&self) -> bool {
         self.health().connection().is_online()
-    }
-
-    /// As [`Engine::connection`], for people: a pause that is waited out, and therefore fails nothing, is one too.
-    #[must_use]
-    pub fn shown_connection(&self) -> Connection {
-        match (self.connection(), self.client.throttled_until()) {
-            (Connection::Online, Some(until)) => Connection::Throttled { until },
-            (connection, _) => connection,
-        }
     }
 
     /// Pulls and pushes now instead of at the next turn.

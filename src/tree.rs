@@ -162,6 +162,7 @@ pub struct Tree {
     edit: Mutex<()>,
     /// Every inode and name. Taken after the store's writer lock.
     memory: Mutex<Memory>,
+    /// As in the memory, whose lock it does without.
     root: Ino,
     cache: Cache,
     /// Who wrote what since the last commit. Taken last.

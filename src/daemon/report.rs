@@ -129,7 +129,7 @@ impl Report {
     }
 
     fn connection(&self) -> Connection {
-        shown(self.engine.shown_connection())
+        shown(self.engine.connection())
     }
 
     /// The status as far as the store and the engine know it, which takes no look at every name.

@@ -111,7 +111,7 @@ impl Engine {
         let Some(copied) =
             copied.filter(|copied| card_of(copy) != made_of(ours.as_ref().unwrap_or(copied), old))
         else {
-            return Err(self.discard_copy(copy).await?.into());
+            return Err(self.discard_copy(copy).await);
         };
         let original = match self.read_one(old).await {
             Err(Error::NotFound) => return Ok(None), // And so it need not be deleted.
@@ -137,16 +137,18 @@ impl Engine {
         Ok(Some(original.change_key))
     }
 
-    /// Deletes a copy, after which the move begins again. One that does not go stays in the row, or it would be a second
-    /// contact.
-    async fn discard_copy(&self, copy: &Snapshot) -> Result<Error, Failure> {
+    /// Deletes a copy, after which the move begins again ([`Error::Changed`]). One that does not go stays in the row, or it
+    /// would be a second contact.
+    async fn discard_copy(&self, copy: &Snapshot) -> Failure {
         // A pull that has just read the copy must not take it for a stranger.
-        self.store
-            .write::<_, store::Error>(|tx| tx.note_gone(&copy.id, &copy.change_key))?;
+        let noted = |tx: &mut store::Tx<'_>| tx.note_gone(&copy.id, &copy.change_key);
+        if let Err(error) = self.store.write::<_, store::Error>(noted) {
+            return error.into();
+        }
         match self.delete_version(&copy.id, Some(&copy.change_key)).await {
-            Ok(()) | Err(Error::NotFound) => Ok(Error::Changed),
-            Err(Error::Changed) => Ok(unsettled()),
-            Err(error) => Ok(error),
+            Ok(()) | Err(Error::NotFound) => Error::Changed.into(),
+            Err(Error::Changed) => unsettled().into(),
+            Err(error) => error.into(),
         }
     }
 
